@@ -1,0 +1,40 @@
+/**
+ * Scope names (RFC 6749 section 3.3) and what covers what. `resource:action[:qualifier…]` names are hierarchical:
+ * `calendar:read` covers `calendar:read:freebusy`, never the reverse. One set of functions, used at issuance and at the check.
+ */
+const SCOPE_TOKEN = /^[\x21\x23-\x5B\x5D-\x7E]{1,128}$/;
+
+export function isScopeToken(value: string): boolean {
+  return SCOPE_TOKEN.test(value);
+}
+
+/** Splits a space-separated scope string, dropping repeats, keeping order. */
+export function parseScope(scope: string | undefined | null): string[] {
+  if (!scope) return [];
+  return [...new Set(scope.split(' ').filter((name) => name !== ''))];
+}
+
+export function formatScope(scopes: Iterable<string>): string {
+  return [...scopes].join(' ');
+}
+
+/** Is `wanted` held by name, or through one of its prefixes at a colon? */
+export function covers(held: ReadonlySet<string>, wanted: string): boolean {
+  if (held.has(wanted)) return true;
+  for (let colon = wanted.lastIndexOf(':'); colon > 0; colon = wanted.lastIndexOf(':', colon - 1)) {
+    const prefix = wanted.slice(0, colon);
+    // A bare resource name ("calendar") is no permission: only resource:action and longer names cover others.
+    if (prefix.includes(':') && held.has(prefix)) return true;
+  }
+  return false;
+}
+
+/** Those of `wanted` that `held` does not cover. */
+export function uncovered(held: ReadonlySet<string>, wanted: Iterable<string>): string[] {
+  return [...wanted].filter((scope) => !covers(held, scope));
+}
+
+/** Those of `wanted` that `held` covers. */
+export function narrow(held: ReadonlySet<string>, wanted: Iterable<string>): string[] {
+  return [...wanted].filter((scope) => covers(held, scope));
+}

@@ -1,0 +1,48 @@
+import type { JsonValue } from '../../kernel/canonical-json.js';
+
+/** The closed catalogue of what is recorded. A new kind of fact is a new line here. */
+export const AUDIT_EVENT_TYPES = [
+  'installation.set_up', 'installation.bootstrapped',
+  'organization.created', 'organization.updated', 'organization.deleted', 'organization.switched', 'organization.enrolment_token_issued',
+  'membership.added', 'membership.changed', 'membership.removed',
+  'user.created', 'user.updated', 'user.disabled', 'user.enabled', 'user.deleted', 'user.password_changed',
+  'user.signed_in', 'user.sign_in_refused', 'user.signed_out',
+  'scope.created', 'scope.updated', 'scope.deleted',
+  'resource.created', 'resource.updated', 'resource.deleted',
+  'client.registered', 'client.updated', 'client.deleted', 'client.secret_added', 'client.secret_retired',
+  'agent.registered', 'agent.activated', 'agent.updated', 'agent.suspended', 'agent.resumed', 'agent.deactivated', 'agent.password_changed',
+  'consent.granted', 'consent.refused', 'consent.revoked',
+  'token.issued', 'token.refused', 'token.revoked', 'token.reuse_detected',
+  'authorization.refused', 'introspection.refused', 'revocation.refused', 'access.refused', 'request.refused',
+  'key.created', 'key.rotated', 'key.retired',
+] as const;
+
+export type AuditEventType = (typeof AUDIT_EVENT_TYPES)[number];
+
+export interface AuditParty {
+  kind: 'user' | 'agent' | 'client' | 'system' | 'anonymous';
+  id?: string;
+  /** The client through which a user or agent acted. */
+  client_id?: string;
+}
+
+/** One fact. `id`, `time` and `source` are filled in by the log. Never put a secret, token or code into it. */
+export interface AuditEvent {
+  type: AuditEventType;
+  outcome: 'success' | 'refused';
+  /** Whose log it belongs to; null for facts of the whole installation. */
+  organization_id: string | null;
+  /** Who did it. */
+  actor: AuditParty;
+  /** RFC 8693 `act`, when the actor stands at the end of a chain. */
+  act?: JsonValue;
+  /** For whom. */
+  subject?: string;
+  /** On what. */
+  target?: { kind: string; id: string };
+  /** Error code of a refusal, or the policy that decided. */
+  reason?: string;
+  task_id?: string;
+  token_id?: string;
+  details?: { [key: string]: JsonValue | undefined };
+}

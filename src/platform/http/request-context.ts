@@ -1,0 +1,19 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+
+/** What is known of the request being served, wherever the code stands. */
+export interface RequestContext {
+  readonly requestId: string;
+  /** Address of the peer, or as a trusted proxy reports it. */
+  readonly ip: string;
+  readonly userAgent?: string;
+}
+
+const storage = new AsyncLocalStorage<RequestContext>();
+
+export function runWithRequestContext<T>(context: RequestContext, run: () => T): T {
+  return storage.run(context, run);
+}
+
+export function requestContext(): RequestContext | undefined {
+  return storage.getStore();
+}
