@@ -21,10 +21,6 @@ export interface Caller {
   readonly act?: unknown;
 }
 
-declare module 'fastify' {
-  interface FastifyRequest { user?: Caller }
-}
-
 /** The caller of a route that is not public. */
 export const CurrentCaller = createParamDecorator((_data: unknown, context: ExecutionContext): Caller | undefined =>
   context.switchToHttp().getRequest<{ user?: Caller }>().user);

@@ -1,0 +1,46 @@
+import { Matches, MaxLength, ValidateBy, type ValidationOptions } from 'class-validator';
+import { isScopeToken } from '../../kernel/scope-set.js';
+
+/** Control characters and the bidirectional overrides that let a name pretend to be another (CVE-2021-42574). */
+const UNSEEN = /[\p{Cc}\u200B-\u200F\u2028-\u202E\u2060-\u2069\uFEFF]/u;
+
+/** A name that people read: 1 to 200 characters, trimmed, nothing invisible in it. */
+export function IsDisplayName(maxLength = 200, options?: ValidationOptions): PropertyDecorator {
+  return ValidateBy({
+    name: 'isDisplayName',
+    validator: {
+      validate: (value: unknown) => typeof value === 'string' && value.length > 0 && value.length <= maxLength && value.trim() === value && !UNSEEN.test(value),
+      defaultMessage: () => `$property must be 1 to ${maxLength} characters, without surrounding spaces or invisible characters`,
+    },
+  }, options);
+}
+
+/** Text of several lines: up to `maxLength` characters, line breaks and tabs allowed, nothing else invisible. */
+export function IsPlainText(maxLength = 2000, options?: ValidationOptions): PropertyDecorator {
+  return ValidateBy({
+    name: 'isPlainText',
+    validator: {
+      validate: (value: unknown) => typeof value === 'string' && value.length <= maxLength && !UNSEEN.test(value.replace(/[\n\r\t]/g, '')),
+      defaultMessage: () => `$property must be text of up to ${maxLength} characters without invisible characters`,
+    },
+  }, options);
+}
+
+/** A scope-token of RFC 6749 section 3.3. */
+export function IsScopeToken(options?: ValidationOptions): PropertyDecorator {
+  return ValidateBy({
+    name: 'isScopeToken',
+    validator: {
+      validate: (value: unknown) => typeof value === 'string' && isScopeToken(value),
+      defaultMessage: () => '$property must hold scope names (RFC 6749 section 3.3)',
+    },
+  }, options);
+}
+
+/** Lower-case letters, digits and single hyphens, 2 to 63 characters. */
+export function IsSlug(): PropertyDecorator {
+  return (target, key) => {
+    MaxLength(63)(target, key as string);
+    Matches(/^[a-z0-9]+(-[a-z0-9]+)*$/, { message: '$property must be lower-case letters, digits and single hyphens' })(target, key as string);
+  };
+}
