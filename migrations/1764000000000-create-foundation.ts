@@ -11,7 +11,7 @@ export class CreateFoundation1764000000000 implements MigrationInterface {
         slug text NOT NULL UNIQUE,
         name text NOT NULL,
         status text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'suspended')),
-        enrolment_token_hash bytea,
+        enrolment_token_hash bytea UNIQUE,
         created_at timestamptz NOT NULL DEFAULT now(),
         updated_at timestamptz NOT NULL DEFAULT now()
       )`,
@@ -37,6 +37,12 @@ export class CreateFoundation1764000000000 implements MigrationInterface {
         PRIMARY KEY (organization_id, user_id)
       )`,
       `CREATE INDEX memberships_user ON memberships (user_id)`,
+      `CREATE TABLE sign_in_sources (
+        user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+        network_hash bytea NOT NULL,
+        last_used_at timestamptz NOT NULL,
+        PRIMARY KEY (user_id, network_hash)
+      )`,
       `CREATE TABLE setup_links (
         id uuid PRIMARY KEY,
         secret_hash bytea NOT NULL UNIQUE,
@@ -258,7 +264,8 @@ export class CreateFoundation1764000000000 implements MigrationInterface {
   async down(runner: QueryRunner): Promise<void> {
     for (const table of [
       'signing_keys', 'audit_heads', 'audit_events', 'tokens', 'consent_grants', 'refresh_replays', 'protocol_objects', 'agents',
-      'client_secrets', 'clients', 'resources', 'scopes', 'setup_links', 'memberships', 'users', 'organizations',
+      'client_secrets', 'clients', 'resources', 'scopes', 'setup_links', 'sign_in_sources', 'memberships', 'users',
+      'organizations',
     ]) await runner.query(`DROP TABLE ${table}`);
     await runner.query('DROP FUNCTION refuse_audit_change()');
   }
