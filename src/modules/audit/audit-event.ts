@@ -1,9 +1,11 @@
 import type { JsonValue } from '../../kernel/canonical-json.js';
+import type { Caller } from '../../platform/http/caller.js';
 
 /** The closed catalogue of what is recorded. A new kind of fact is a new line here. */
 export const AUDIT_EVENT_TYPES = [
   'installation.set_up', 'installation.bootstrapped',
   'organization.created', 'organization.updated', 'organization.deleted', 'organization.switched', 'organization.enrolment_token_issued',
+  'organization.enrolment_token_withdrawn',
   'membership.added', 'membership.changed', 'membership.removed',
   'user.created', 'user.updated', 'user.disabled', 'user.enabled', 'user.deleted', 'user.password_changed',
   'user.signed_in', 'user.sign_in_refused', 'user.signed_out',
@@ -45,4 +47,13 @@ export interface AuditEvent {
   task_id?: string;
   token_id?: string;
   details?: { [key: string]: JsonValue | undefined };
+}
+
+/** The members that say who did it, for what a caller of the REST API does. */
+export function doneBy(caller: Caller): Pick<AuditEvent, 'actor' | 'act' | 'token_id'> {
+  return {
+    actor: { kind: caller.kind, id: caller.subject, client_id: caller.clientId },
+    token_id: caller.tokenId,
+    ...(caller.act === undefined ? {} : { act: caller.act as JsonValue }),
+  };
 }
