@@ -3,25 +3,39 @@
  * property types and comments of the `*.dto.ts` files into the OpenAPI document.
  *
  * `--no-check` emits without type checking: `npm start` uses it for a quick first start, CI checks types separately.
+ * The output is made in a folder of its own and moved into place at the end, so that nobody meets half a build.
  */
-import { cpSync, rmSync } from 'node:fs';
+import { cpSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import ts from 'typescript';
-import swagger from '@nestjs/swagger/plugin.js';
+import { before as describeForSwagger } from '@nestjs/swagger/plugin';
+import { sourceStamp, STAMP_FILE } from './build-stamp.mjs';
 
+process.chdir(resolve(import.meta.dirname, '..'));
+const stamp = sourceStamp();
+const output = resolve(`dist.building-${process.pid}`);
 const config = ts.getParsedCommandLineOfConfigFile('tsconfig.build.json', {
   noCheck: process.argv.includes('--no-check'),
+  outDir: output,
 }, { ...ts.sys, onUnRecoverableConfigFileDiagnostic: (diagnostic) => { throw new Error(String(diagnostic.messageText)); } });
 
-rmSync('dist', { recursive: true, force: true });
-const program = ts.createProgram(config.fileNames, config.options);
-const emitted = program.emit(undefined, undefined, undefined, false, {
-  before: [swagger.before({ classValidatorShim: true, introspectComments: true, dtoFileNameSuffix: ['.dto.ts'], esmCompatible: true }, program)],
-});
-const diagnostics = config.options.noCheck ? emitted.diagnostics : [...ts.getPreEmitDiagnostics(program), ...emitted.diagnostics];
-if (diagnostics.length > 0) {
-  console.error(ts.formatDiagnosticsWithColorAndContext(diagnostics, {
-    getCanonicalFileName: (name) => name, getCurrentDirectory: ts.sys.getCurrentDirectory, getNewLine: () => '\n',
-  }));
-  process.exit(1);
+try {
+  const program = ts.createProgram(config.fileNames, config.options);
+  const emitted = program.emit(undefined, undefined, undefined, false, {
+    before: [describeForSwagger({ classValidatorShim: true, introspectComments: true, dtoFileNameSuffix: ['.dto.ts'], esmCompatible: true }, program)],
+  });
+  const diagnostics = config.options.noCheck ? emitted.diagnostics : [...ts.getPreEmitDiagnostics(program), ...emitted.diagnostics];
+  if (diagnostics.length > 0) {
+    console.error(ts.formatDiagnosticsWithColorAndContext(diagnostics, {
+      getCanonicalFileName: (name) => name, getCurrentDirectory: ts.sys.getCurrentDirectory, getNewLine: () => '\n',
+    }));
+    process.exitCode = 1;
+  } else {
+    cpSync('src', resolve(output, 'src'), { recursive: true, filter: (path) => !/\.tsx?$/.test(path) });
+    writeFileSync(resolve(output, STAMP_FILE), stamp);
+    rmSync('dist', { recursive: true, force: true });
+    renameSync(output, 'dist');
+  }
+} finally {
+  rmSync(output, { recursive: true, force: true });
 }
-cpSync('src', 'dist/src', { recursive: true, filter: (path) => !/\.tsx?$/.test(path) });
