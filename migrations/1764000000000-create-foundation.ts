@@ -213,6 +213,8 @@ export class CreateFoundation1764000000000 implements MigrationInterface {
         delegation_grant_id uuid,
         act jsonb,
         cnf jsonb,
+        opaque_hash bytea,
+        claims jsonb,
         issued_at timestamptz NOT NULL,
         expires_at timestamptz NOT NULL,
         revoked_at timestamptz,
@@ -221,6 +223,7 @@ export class CreateFoundation1764000000000 implements MigrationInterface {
       `CREATE INDEX tokens_parent ON tokens (parent_token_id) WHERE parent_token_id IS NOT NULL`,
       `CREATE INDEX tokens_root ON tokens (root_token_id) WHERE parent_token_id IS NOT NULL`,
       `CREATE INDEX tokens_consent_grant ON tokens (consent_grant_id) WHERE consent_grant_id IS NOT NULL`,
+      `CREATE INDEX tokens_opaque ON tokens (opaque_hash) WHERE opaque_hash IS NOT NULL`,
       `CREATE INDEX tokens_organization ON tokens (organization_id, token_id)`,
 
       // ---- the audit log ------------------------------------------------------------------------------------------

@@ -1,12 +1,212 @@
-import { Injectable } from '@nestjs/common';
-import type { EntityManager } from 'typeorm';
+import { Injectable, Logger } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { DomainError } from '../../kernel/domain-error.js';
+import { DatabasePool } from '../../platform/database/database-pool.js';
 import type { AuditEvent } from './audit-event.js';
+import { auditRecord, recordsJson, type AuditRecord } from './audit-record.js';
+import { auditOverloaded, auditUnavailable, rowRefused } from './audit.errors.js';
+import { extend, type Frontier } from './merkle-log.js';
 
+const BATCH_LIMIT = 256;
+const QUEUE_LIMIT = 10_000;
+
+/**
+ * A table whose rows exist only together with their audit events. Both texts read the rows as a JSON array from `$1`.
+ */
+export interface CompanionTable {
+  /** `INSERT INTO … SELECT …`, to be followed by a `WHERE` of the log's own. */
+  readonly insert: string;
+  /** A `SELECT position, reason` of those rows (counted from 1) that may not come to be, as the database stands. */
+  readonly refusals: string;
+}
+
+/** A row of the companion table, under its column names. */
+export type CompanionRow = Readonly<Record<string, unknown>>;
+
+interface Entry {
+  readonly record: AuditRecord;
+  readonly row?: CompanionRow;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export interface CommitObserver {
+  (batch: { size: number; milliseconds: number; wasContended: boolean }): void;
+}
+
+/**
+ * The append-only log, and the writer that everything durable and hot goes through (group commit).
+ *
+ * 1. Requests in flight put their event, and the row that must exist with it, on a queue.
+ * 2. One batch at a time takes up to 256 of them, extends the Merkle frontier and sends one statement.
+ * 3. That statement moves the head row on from exactly the size that the frontier was computed for. When another node,
+ *    or a transaction of ours, has moved it since, it changes nothing, and the batch goes again under the head's lock.
+ * 4. Each request resolves when its batch is durable.
+ *
+ * The head is also the fence of every revocation: whatever ends a token appends an event, so it moves the head, so a row
+ * that was checked before it cannot slip in after it. See docs/decisions/0001-the-audit-head-is-the-fence.md.
+ */
 @Injectable()
 export class AuditLog {
-  /** Records facts that stand alone (refusals, sign-ins), through the group-commit writer. Resolves when they are durable. */
-  async record(..._events: AuditEvent[]): Promise<void> {}
+  private readonly logger = new Logger(AuditLog.name);
+  private readonly queue: Entry[] = [];
+  private isFlushing = false;
+  /** The head as we left it: a guess, whose size and hashes the statement checks (a transaction that rolled back may have spoilt it). */
+  private head?: Frontier;
+  private companion?: CompanionTable;
+  private optimisticStatement = '';
+  private observer?: CommitObserver;
 
-  /** Records facts inside the caller's transaction. Call it last: it takes the head lock until that transaction ends. */
-  async recordIn(_manager: EntityManager, ..._events: AuditEvent[]): Promise<void> {}
+  constructor(private readonly dataSource: DataSource, private readonly database: DatabasePool) {}
+
+  /** Names the one table whose rows are committed with their events. */
+  useCompanion(companion: CompanionTable): void {
+    this.companion = companion;
+    this.optimisticStatement = optimisticStatement(companion);
+  }
+
+  observeCommits(observer: CommitObserver): void {
+    this.observer = observer;
+  }
+
+  /**
+   * Records facts that stand alone (refusals, sign-ins). Resolves when they are durable.
+   * @throws DomainError `audit_unavailable`, `audit_overloaded`
+   */
+  async record(...events: AuditEvent[]): Promise<void> {
+    await Promise.all(events.map((event) => this.enqueue(event)));
+  }
+
+  /**
+   * Makes a row of the companion table come to be together with its event, or neither.
+   * @throws DomainError `row_refused` with the reason in `details.reason`; `audit_unavailable`, `audit_overloaded`
+   */
+  async commit(event: AuditEvent, row: CompanionRow): Promise<void> {
+    await this.enqueue(event, row);
+  }
+
+  /**
+   * Records facts inside the caller's transaction. Call it last: it holds the head until that transaction ends.
+   */
+  async recordIn(manager: EntityManager, ...events: AuditEvent[]): Promise<void> {
+    await this.appendUnderLock(manager, events.map((event) => ({ record: auditRecord(event) })));
+  }
+
+  /**
+   * Rows and events inside the caller's transaction, last of all. Every row is checked after the head is locked.
+   * @throws DomainError `row_refused` for the first that may not come to be
+   */
+  async commitIn(manager: EntityManager, entries: readonly { event: AuditEvent; row?: CompanionRow }[]): Promise<void> {
+    const [refusal] = await this.appendUnderLock(manager, entries.map(({ event, row }) => ({ record: auditRecord(event), row })), { allOrNothing: true });
+    if (refusal) throw rowRefused(refusal.reason);
+  }
+
+  private enqueue(event: AuditEvent, row?: CompanionRow): Promise<void> {
+    if (this.queue.length >= QUEUE_LIMIT) return Promise.reject(auditOverloaded());
+    return new Promise((resolve, reject) => {
+      this.queue.push({ record: auditRecord(event), row, resolve, reject });
+      if (this.isFlushing) return;
+      this.isFlushing = true;
+      // The rest of this turn's requests get to join the batch.
+      setImmediate(() => { void this.flush(); });
+    });
+  }
+
+  private async flush(): Promise<void> {
+    while (this.queue.length > 0) {
+      const batch = this.queue.splice(0, BATCH_LIMIT);
+      const started = performance.now();
+      let wasContended = false;
+      try {
+        if (!await this.appendOptimistically(batch)) {
+          wasContended = true;
+          await this.appendContended(batch);
+        } else {
+          for (const entry of batch) entry.resolve();
+        }
+      } catch (cause) {
+        this.head = undefined;
+        this.logger.error(`a batch of ${batch.length} audit events could not be written: ${String(cause)}`);
+        for (const entry of batch) entry.reject(cause instanceof DomainError ? cause : auditUnavailable(cause));
+      }
+      this.observer?.({ size: batch.length, milliseconds: performance.now() - started, wasContended });
+    }
+    this.isFlushing = false;
+  }
+
+  /** One round trip. Answers false when the head was not where we thought, or a row may not come to be; nothing is written then. */
+  private async appendOptimistically(batch: readonly Entry[]): Promise<boolean> {
+    if (!this.head || !this.companion) return false;
+    const next = extend(this.head, batch.map((entry) => entry.record.leafHash));
+    const rows = batch.filter((entry) => entry.row);
+    const { rowCount } = await this.database.pool.query({
+      name: 'audit-append',
+      text: this.optimisticStatement,
+      values: [
+        rows.length === 0 ? '[]' : JSON.stringify(rows.map((entry) => entry.row)),
+        this.head.size, next.size, next.hashes, recordsJson(batch.map((entry) => entry.record)), this.head.hashes,
+      ],
+    });
+    if (rowCount !== batch.length) return false;
+    this.head = next;
+    return true;
+  }
+
+  private async appendContended(batch: readonly Entry[]): Promise<void> {
+    const refusals = await this.dataSource.transaction((manager) => this.appendUnderLock(manager, batch));
+    const reasonOf = new Map(refusals.map(({ index, reason }) => [index, reason]));
+    batch.forEach((entry, index) => {
+      const reason = reasonOf.get(index);
+      if (reason) entry.reject(rowRefused(reason));
+      else entry.resolve();
+    });
+  }
+
+  /** Locks the head, checks the rows as the database stands then, and appends those that may come to be. */
+  private async appendUnderLock(
+    manager: EntityManager, entries: readonly Pick<Entry, 'record' | 'row'>[], { allOrNothing = false } = {},
+  ): Promise<{ index: number; reason: string }[]> {
+    const [head] = await manager.query<{ size: string; frontier: string[] }[]>(`SELECT size, frontier FROM audit_heads WHERE log = 'main' FOR UPDATE`);
+    if (!head) throw auditUnavailable(new Error('the head row of the audit log is missing'));
+
+    // A new statement, hence a new snapshot: it sees everything that was revoked before the lock was ours.
+    const refusals = await this.refusalsOf(manager, entries);
+    if (allOrNothing && refusals.length > 0) return refusals;
+    const refused = new Set(refusals.map(({ index }) => index));
+    const accepted = entries.filter((_, index) => !refused.has(index));
+    if (accepted.length === 0) return refusals;
+
+    const size = Number(head.size);
+    const next = extend({ size, hashes: head.frontier }, accepted.map((entry) => entry.record.leafHash));
+    const rows = accepted.filter((entry) => entry.row).map((entry) => entry.row);
+    if (rows.length > 0) await manager.query(this.companion!.insert, [JSON.stringify(rows)]);
+    await manager.query(`${INSERT_EVENTS.replaceAll('$base', '$1::bigint').replace('$events', '$2')}`, [size, recordsJson(accepted.map((entry) => entry.record))]);
+    await manager.query(`UPDATE audit_heads SET size = $1, frontier = $2 WHERE log = 'main'`, [next.size, next.hashes]);
+    this.head = next;
+    return refusals;
+  }
+
+  private async refusalsOf(manager: EntityManager, entries: readonly Pick<Entry, 'row'>[]): Promise<{ index: number; reason: string }[]> {
+    const indexes = entries.flatMap((entry, index) => (entry.row ? [index] : []));
+    if (indexes.length === 0) return [];
+    if (!this.companion) throw new TypeError('no companion table was named');
+    const found = await manager.query<{ position: string; reason: string }[]>(this.companion.refusals, [JSON.stringify(indexes.map((index) => entries[index]!.row))]);
+    return found.map(({ position, reason }) => ({ index: indexes[Number(position) - 1]!, reason }));
+  }
+}
+
+const INSERT_EVENTS = `INSERT INTO audit_events (sequence, event_id, organization_id, type, outcome, occurred_at, body, leaf_hash)
+  SELECT $base + ordinality - 1, event_id, organization_id, type, outcome, occurred_at, body::text, decode(leaf_hash, 'base64')
+  FROM ROWS FROM (json_to_recordset($events::json) AS (event_id uuid, organization_id uuid, type text, outcome text, occurred_at timestamptz, body json, leaf_hash text))
+    WITH ORDINALITY`;
+
+function optimisticStatement(companion: CompanionTable): string {
+  return `WITH refused AS (${companion.refusals}),
+    head AS (
+      UPDATE audit_heads SET size = $3, frontier = $4
+      WHERE log = 'main' AND size = $2 AND frontier = $6 AND NOT EXISTS (SELECT FROM refused)
+      RETURNING size
+    ),
+    companions AS (${companion.insert} WHERE EXISTS (SELECT FROM head))
+    ${INSERT_EVENTS.replaceAll('$base', '$2::bigint').replace('$events', '$5')} WHERE EXISTS (SELECT FROM head)`;
 }

@@ -1,0 +1,42 @@
+import { canonicalJson, type JsonValue } from '../../kernel/canonical-json.js';
+import { nowDate } from '../../kernel/clock.js';
+import { newId } from '../../kernel/ids.js';
+import { requestContext } from '../../platform/http/request-context.js';
+import type { AuditEvent } from './audit-event.js';
+import { leafHash } from './merkle-log.js';
+
+/** An event as it is stored: its canonical text, the hash of that text, and the columns people search by. */
+export interface AuditRecord {
+  readonly eventId: string;
+  readonly organizationId: string | null;
+  readonly type: string;
+  readonly outcome: string;
+  readonly occurredAt: string;
+  /** Canonical JSON (RFC 8785): what the leaf hash covers and what a verifier reads. */
+  readonly body: string;
+  readonly leafHash: string;
+}
+
+/** Completes an event with its id, the time and the request it came from, and fixes its text. */
+export function auditRecord(event: AuditEvent): AuditRecord {
+  const eventId = newId();
+  const occurredAt = nowDate().toISOString();
+  const context = requestContext();
+  const source = context && { ip: context.ip, request_id: context.requestId, user_agent: context.userAgent?.slice(0, 256) };
+  const body = canonicalJson({ ...event, id: eventId, time: occurredAt, source } as unknown as JsonValue);
+  return { eventId, organizationId: event.organization_id, type: event.type, outcome: event.outcome, occurredAt, body, leafHash: leafHash(body) };
+}
+
+/**
+ * The records as one JSON array for `json_to_recordset`. Each body goes in as it stands: PostgreSQL's `json` type keeps
+ * the text of a member to the letter, so it need not be quoted and unquoted.
+ */
+export function recordsJson(records: readonly AuditRecord[]): string {
+  let json = '[';
+  for (const record of records) {
+    if (json.length > 1) json += ',';
+    json += `{"event_id":"${record.eventId}","organization_id":${record.organizationId === null ? 'null' : `"${record.organizationId}"`},"type":"${record.type}",`
+      + `"outcome":"${record.outcome}","occurred_at":"${record.occurredAt}","leaf_hash":"${record.leafHash}","body":${record.body}}`;
+  }
+  return `${json}]`;
+}

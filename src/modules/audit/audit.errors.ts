@@ -1,0 +1,12 @@
+import { DomainError } from '../../kernel/domain-error.js';
+
+/** Nothing happens without its record: when the log cannot be written, the request is refused. */
+export const auditUnavailable = (cause: unknown) =>
+  new DomainError('unavailable', 'audit_unavailable', 'The audit log cannot be written at the moment; nothing was done.', { cause, retryAfterSeconds: 1 });
+
+export const auditOverloaded = () =>
+  new DomainError('unavailable', 'audit_overloaded', 'The server has more to record than it can keep up with; nothing was done.', { retryAfterSeconds: 1 });
+
+/** The row was refused as the database stood when it would have been written, e.g. `client_inactive`. */
+export const rowRefused = (reason: string) =>
+  new DomainError('forbidden', 'row_refused', 'Something that this stands on is no longer active.', { details: { reason } });

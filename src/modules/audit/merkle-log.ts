@@ -1,0 +1,46 @@
+import { createHash, hash } from 'node:crypto';
+
+/**
+ * The Merkle tree of RFC 6962 section 2.1, kept as its frontier: the roots of the perfect subtrees that the leaves so
+ * far make up, largest first. That is all that appending needs, and there are at most 64 of them.
+ */
+export interface Frontier {
+  /** Number of leaves. */
+  readonly size: number;
+  /** Base64 SHA-256 hashes, one for each 1-bit of `size`, most significant first. */
+  readonly hashes: readonly string[];
+}
+
+export const EMPTY_FRONTIER: Frontier = { size: 0, hashes: [] };
+
+const NODE_PREFIX = Buffer.from([1]);
+
+/** SHA-256(0x00 ‖ body), base64. */
+export function leafHash(body: string): string {
+  return hash('sha256', `\0${body}`, 'base64');
+}
+
+/** SHA-256(0x01 ‖ left ‖ right), base64. */
+export function nodeHash(left: string, right: string): string {
+  return createHash('sha256').update(NODE_PREFIX).update(left, 'base64').update(right, 'base64').digest('base64');
+}
+
+/** The frontier after these leaves were appended. */
+export function extend(frontier: Frontier, leafHashes: readonly string[]): Frontier {
+  const hashes = [...frontier.hashes];
+  let size = frontier.size;
+  for (const leaf of leafHashes) {
+    let merged = leaf;
+    // Each trailing 1-bit of the size is a perfect subtree as large as the one being carried: they join.
+    for (let bits = size; bits % 2 === 1; bits = Math.floor(bits / 2)) merged = nodeHash(hashes.pop()!, merged);
+    hashes.push(merged);
+    size += 1;
+  }
+  return { size, hashes };
+}
+
+/** The tree head: the root hash over all leaves; SHA-256 of nothing for the empty tree. */
+export function rootHash(frontier: Frontier): string {
+  if (frontier.hashes.length === 0) return hash('sha256', '', 'base64');
+  return frontier.hashes.reduceRight((right, left) => nodeHash(left, right));
+}

@@ -1,0 +1,117 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { epochSeconds } from '../../kernel/clock.js';
+import type { JsonValue } from '../../kernel/canonical-json.js';
+import { Batch } from '../../platform/database/batch.js';
+import { DatabasePool } from '../../platform/database/database-pool.js';
+import { ensureMonthPartitions } from '../../platform/database/time-partitions.js';
+import type { Role } from '../../platform/http/caller.js';
+import type { AuditEvent } from '../audit/audit-event.js';
+import { AuditLog, type CompanionTable } from '../audit/audit-log.service.js';
+import { deadBecause, LIVENESS_JOINS, type Death } from './token-liveness.js';
+
+/** One row of the ledger, under its column names (table `tokens`). Times are ISO 8601. */
+export interface LedgerRow {
+  readonly token_id: string;
+  readonly kind: 'access_token' | 'refresh_token';
+  readonly format: 'jwt' | 'opaque';
+  readonly grant_type: string;
+  readonly organization_id: string;
+  readonly client_id: string;
+  readonly subject: string;
+  readonly user_id?: string;
+  readonly agent_id?: string;
+  readonly audience?: string;
+  readonly scope: string;
+  readonly task_id: string;
+  readonly parent_task_id?: string;
+  readonly parent_token_id?: string;
+  readonly root_token_id: string;
+  readonly ancestors?: readonly string[];
+  readonly consent_grant_id?: string;
+  readonly delegation_grant_id?: string;
+  readonly act?: JsonValue;
+  readonly cnf?: JsonValue;
+  /** SHA-256 of an opaque token, `\x` hex. */
+  readonly opaque_hash?: string;
+  /** What introspection of an opaque token says; a JWT says it itself. */
+  readonly claims?: JsonValue;
+  readonly issued_at: string;
+  readonly expires_at: string;
+}
+
+/** How a token stands at this moment. */
+export interface Standing {
+  /** Null while alive. */
+  readonly dead: Death | null;
+  /** The person's role in the token's organization now, when the subject is a person. */
+  readonly role?: Role;
+  readonly isPlatformAdministrator: boolean;
+}
+
+const COLUMNS = `token_id, kind, format, grant_type, organization_id, client_id, subject, user_id, agent_id, audience, scope, task_id,
+  parent_task_id, parent_token_id, root_token_id, ancestors, consent_grant_id, delegation_grant_id, act, cnf, opaque_hash, claims, issued_at, expires_at`;
+
+const COMPANION: CompanionTable = {
+  insert: `INSERT INTO tokens (${COLUMNS}) SELECT ${COLUMNS} FROM json_populate_recordset(NULL::tokens, $1::json)`,
+  refusals: `SELECT position, reason FROM (
+      SELECT t.ordinality AS position, ${deadBecause('t.issued_at')} AS reason
+      FROM ROWS FROM (json_populate_recordset(NULL::tokens, $1::json)) WITH ORDINALITY AS t
+      ${LIVENESS_JOINS}
+    ) judged WHERE reason IS NOT NULL`,
+};
+
+const STANDING = `SELECT t.token_id, ${deadBecause('to_timestamp($2)')} AS dead, m.role, coalesce(u.is_platform_administrator, false) AS is_platform_administrator
+  FROM unnest($1::uuid[]) AS asked (token_id) JOIN tokens t ON t.token_id = asked.token_id ${LIVENESS_JOINS}`;
+
+/** The ledger: one row for every token issued, with its lineage. Rows come to be only through the audit log's group commit. */
+@Injectable()
+export class TokenLedger implements OnModuleInit {
+  /** Questions asked in the same turn travel as one statement. */
+  private readonly standings = new Batch<string, Standing | undefined>(256, (ids) => this.readStandings(ids));
+
+  constructor(private readonly dataSource: DataSource, private readonly database: DatabasePool, private readonly audit: AuditLog) {
+    audit.useCompanion(COMPANION);
+  }
+
+  async onModuleInit(): Promise<void> {
+    await this.ensurePartitions();
+  }
+
+  async ensurePartitions(): Promise<void> {
+    await ensureMonthPartitions(this.dataSource, 'tokens');
+  }
+
+  /** Issues: the row and its event become durable together, if everything the row stands on is alive. */
+  async commit(row: LedgerRow, event: AuditEvent): Promise<void> {
+    await this.audit.commit(event, row as unknown as Readonly<Record<string, unknown>>);
+  }
+
+  /** The same for several rows, last of all in the caller's transaction. */
+  async commitIn(manager: EntityManager, entries: readonly { row?: LedgerRow; event: AuditEvent }[]): Promise<void> {
+    await this.audit.commitIn(manager, entries as unknown as { event: AuditEvent; row?: Readonly<Record<string, unknown>> }[]);
+  }
+
+  /** How a token stands now; undefined when the ledger does not know it. */
+  standing(tokenId: string): Promise<Standing | undefined> {
+    return this.standings.ask(tokenId);
+  }
+
+  /** The claims of a live or dead opaque token, with its id; undefined when there is none of that hash. */
+  async findOpaque(hash: Buffer): Promise<{ tokenId: string; claims: Record<string, JsonValue> } | undefined> {
+    const { rows } = await this.database.pool.query<{ token_id: string; claims: Record<string, JsonValue> }>({
+      name: 'token-by-opaque-hash', text: 'SELECT token_id, claims FROM tokens WHERE opaque_hash = $1', values: [hash],
+    });
+    return rows[0] && { tokenId: rows[0].token_id, claims: rows[0].claims };
+  }
+
+  private async readStandings(ids: readonly string[]): Promise<(Standing | undefined)[]> {
+    const { rows } = await this.database.pool.query<{ token_id: string; dead: Death | null; role: Role | null; is_platform_administrator: boolean }>({
+      name: 'token-standings', text: STANDING, values: [[...new Set(ids)], epochSeconds()],
+    });
+    const byId = new Map(rows.map((row) => [row.token_id, {
+      dead: row.dead, role: row.role ?? undefined, isPlatformAdministrator: row.is_platform_administrator,
+    }]));
+    return ids.map((id) => byId.get(id));
+  }
+}

@@ -1,0 +1,77 @@
+import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Client } from 'pg';
+import { Config } from '../config/config.js';
+import { EMBEDDED_DATABASE } from './embedded-database.token.js';
+import type { EmbeddedDatabase } from './embedded-database.js';
+
+const CHANNEL = 'legate_changed';
+const RECONNECT_MS = 500;
+
+/** `kind` of thing that changed and its id; `*` for both when anything may have changed unseen. */
+export type ChangeListener = (kind: string, id: string) => void;
+
+/**
+ * Tells every node what changed on any of them (LISTEN/NOTIFY), so that caches drop it. Delivery is an accelerator:
+ * caches also expire by themselves within a second, and after a lost connection everything counts as changed.
+ */
+@Injectable()
+export class ChangeFeed implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly logger = new Logger(ChangeFeed.name);
+  private readonly listeners = new Set<ChangeListener>();
+  private client?: Client;
+  private retry?: NodeJS.Timeout;
+  private isClosed = false;
+
+  constructor(private readonly config: Config, @Inject(EMBEDDED_DATABASE) private readonly embedded: EmbeddedDatabase | null) {}
+
+  subscribe(listener: ChangeListener): void {
+    this.listeners.add(listener);
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    if (this.embedded) await this.embedded.instance.listen(CHANNEL, (payload) => this.deliver(payload));
+    else await this.connect();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.isClosed = true;
+    clearTimeout(this.retry);
+    await this.client?.end().catch(() => undefined);
+  }
+
+  private async connect(): Promise<void> {
+    const client = new Client({ connectionString: this.config.databaseUrl, application_name: 'legate-changes', keepAlive: true, connectionTimeoutMillis: this.config.databaseTimeoutMs });
+    let isLost = false;
+    const lost = (error?: Error) => {
+      if (isLost || this.isClosed) return;
+      isLost = true;
+      this.logger.warn(`change feed lost its connection, reconnecting: ${error?.message ?? 'closed'}`);
+      client.end().catch(() => undefined);
+      this.retry = setTimeout(() => { void this.connect(); }, RECONNECT_MS);
+    };
+    client.on('error', lost);
+    client.on('end', () => lost());
+    client.on('notification', ({ payload }) => this.deliver(payload ?? ''));
+    try {
+      await client.connect();
+      await client.query(`LISTEN ${CHANNEL}`);
+      this.client = client;
+      this.deliver('*:*');
+    } catch (error) {
+      lost(error as Error);
+    }
+  }
+
+  private deliver(payload: string): void {
+    const colon = payload.indexOf(':');
+    const kind = payload.slice(0, colon);
+    const id = payload.slice(colon + 1);
+    for (const listener of this.listeners) {
+      try {
+        listener(kind, id);
+      } catch (error) {
+        this.logger.error('a change listener failed', error as Error);
+      }
+    }
+  }
+}

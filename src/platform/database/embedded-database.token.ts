@@ -1,0 +1,2 @@
+/** Injects the `EmbeddedDatabase`, or null when the server runs on PostgreSQL. */
+export const EMBEDDED_DATABASE = Symbol('EMBEDDED_DATABASE');
