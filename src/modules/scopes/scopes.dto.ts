@@ -1,0 +1,115 @@
+import { IsBoolean, IsOptional } from 'class-validator';
+import { PageQuery } from '../../platform/http/page.js';
+import { IsDisplayName, IsPlainText, IsScopeToken } from '../../platform/http/validation.js';
+import { parseScopeName } from './scope-name.js';
+import type { Scope } from './scope.entity.js';
+
+export class ScopesQuery extends PageQuery {
+  /** Only scopes of this category. */
+  @IsOptional() @IsPlainText(200)
+  category?: string;
+
+  /** Only scopes whose name or description contains this text. */
+  @IsOptional() @IsPlainText(200)
+  q?: string;
+}
+
+export class CreateScopeDto {
+  /** `resource:action` with optional `:qualifier`s, e.g. `calendar:read:freebusy`. Whoever holds `calendar:read` holds that one too. */
+  @IsScopeToken()
+  name: string;
+
+  /** One sentence that tells people what they permit. */
+  @IsOptional() @IsPlainText(500)
+  description?: string | null;
+
+  /** For grouping in lists. */
+  @IsOptional() @IsDisplayName(100)
+  category?: string | null;
+
+  /** Whether agents and clients that are registered without naming scopes get it. */
+  @IsOptional() @IsBoolean()
+  is_default?: boolean;
+
+  /** Whether the consent page marks it. */
+  @IsOptional() @IsBoolean()
+  is_sensitive?: boolean;
+}
+
+export class UpdateScopeDto {
+  /** One sentence that tells people what they permit. */
+  @IsOptional() @IsPlainText(500)
+  description?: string | null;
+
+  /** For grouping in lists. */
+  @IsOptional() @IsDisplayName(100)
+  category?: string | null;
+
+  /** Whether agents and clients that are registered without naming scopes get it. */
+  @IsOptional() @IsBoolean()
+  is_default?: boolean;
+
+  /** Whether the consent page marks it. */
+  @IsOptional() @IsBoolean()
+  is_sensitive?: boolean;
+
+  /** An inactive scope is in no new token. */
+  @IsOptional() @IsBoolean()
+  is_active?: boolean;
+}
+
+export class ScopeDto {
+  id: string;
+  name: string;
+  description: string | null;
+  category: string | null;
+  is_default: boolean;
+  is_sensitive: boolean;
+  is_active: boolean;
+  /** Comes with the server and cannot be changed. */
+  is_built_in: boolean;
+  created_at: string;
+  updated_at: string;
+
+  static of(scope: Scope): ScopeDto {
+    return {
+      id: scope.id,
+      name: scope.name,
+      description: scope.description,
+      category: scope.category,
+      is_default: scope.isDefault,
+      is_sensitive: scope.isSensitive,
+      is_active: scope.isActive,
+      is_built_in: scope.organizationId === null,
+      created_at: scope.createdAt.toISOString(),
+      updated_at: scope.updatedAt.toISOString(),
+    };
+  }
+}
+
+export class ScopePageDto {
+  data: ScopeDto[];
+  next_cursor: string | null;
+}
+
+export class RegisteredScopeDto {
+  name: string;
+  /** The part before the first colon. */
+  resource: string;
+  /** The part after it; null when the name has one part. */
+  action: string | null;
+  /** What narrows it further. */
+  qualifiers: string[];
+  description: string | null;
+  is_sensitive: boolean;
+
+  static of(scope: Scope): RegisteredScopeDto {
+    const { resource, action, qualifiers } = parseScopeName(scope.name);
+    return { name: scope.name, resource, action, qualifiers: [...qualifiers], description: scope.description, is_sensitive: scope.isSensitive };
+  }
+}
+
+export class ScopeRegistryDto {
+  data: RegisteredScopeDto[];
+  next_cursor: string | null;
+}

@@ -1,0 +1,12 @@
+import type { EntityManager } from 'typeorm';
+
+/** What nodes keep in memory. */
+export type ChangedKind = 'client' | 'agent' | 'scope' | 'resource' | 'signing_key';
+
+/**
+ * Tells every node that its cached copy is stale, when the transaction commits and not before (NOTIFY is transactional).
+ * `ChangeFeed` delivers it.
+ */
+export async function notifyChanged(manager: EntityManager, kind: ChangedKind, id: string): Promise<void> {
+  await manager.query('SELECT pg_notify($1, $2)', ['legate_changed', `${kind}:${id}`]);
+}
