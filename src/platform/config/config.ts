@@ -1,57 +1,81 @@
 import { z } from 'zod';
+import {
+  connectionUrl, dependentFlag, emailAddress, file, flag, folder, issuerUrl, listenAddress, oneOf, seconds, secretKey, secretText, wholeNumber,
+} from './setting.js';
+
+const DAY = 24 * 3600;
 
 /**
  * Every setting, where it comes from, what it means and what it may be. `.env.example` and `docs/configuration.md`
- * are generated from this file; a test compares them.
+ * are generated from this list; a test compares them.
  */
-const seconds = (description: string, fallback: number) => z.coerce.number().int().positive().default(fallback).describe(`${description} Seconds.`);
-const flag = (description: string, fallback = false) =>
-  z.enum(['1', '0', 'true', 'false']).default(fallback ? '1' : '0').transform((value) => value === '1' || value === 'true').describe(description);
+export const settingGroups = {
+  'Where clients reach it': {
+    LEGATE_MODE: oneOf('production refuses generated keys, an http issuer, the demo API, and the embedded database unless LEGATE_ALLOW_EMBEDDED=1.', ['development', 'production'], 'development'),
+    LEGATE_ISSUER: issuerUrl('The issuer identifier: scheme, host and port under which clients reach this server. No path and no trailing slash. Every URL that leaves the server is built from it.', 'http://localhost:3000'),
+    HOST: listenAddress('Address to listen on. 0.0.0.0 for every interface, as in a container.', '127.0.0.1'),
+    PORT: wholeNumber('Port to listen on. 0 takes a free one.', { min: 0, max: 65_535, fallback: 3000 }),
+    LEGATE_TRUSTED_PROXIES: wholeNumber('How many reverse proxies stand in front. Their X-Forwarded-For entries name the source address and their X-Request-Id names the request. With 0 neither header is believed.', { min: 0, max: 10, fallback: 0 }),
+  },
+  'Data': {
+    DATABASE_URL: connectionUrl('PostgreSQL 15 or newer. Without it an embedded database lives in LEGATE_DATA_DIR.', /^postgres(ql)?$/, 'a URL such as postgres://user:password@host:5432/legate'),
+    LEGATE_DATABASE_POOL: wholeNumber('PostgreSQL connections a process may hold.', { min: 2, max: 200, fallback: 10 }),
+    LEGATE_DATABASE_TIMEOUT_MS: wholeNumber('How long a query or a wait for a connection may take before the request is refused with 503. Milliseconds.', { min: 100, max: 600_000, fallback: 5000 }),
+    LEGATE_DATA_DIR: folder('Folder of the embedded database and of generated development keys.', './data'),
+    LEGATE_ALLOW_EMBEDDED: flag('Allows the embedded database in production mode. It does not survive power loss.'),
+    REDIS_URL: connectionUrl('Redis, shared by several nodes for sign-in throttling. Without it each node throttles by itself; when it is lost, each node throttles by itself and more strictly.', /^rediss?$/, 'a URL such as redis://host:6379 or rediss://user:password@host:6379'),
+  },
+  'Secrets': {
+    LEGATE_MASTER_KEY: secretKey('The key that seals signing keys and other stored secrets: 32 random bytes in base64url. Development generates one in LEGATE_DATA_DIR.'),
+    LEGATE_MASTER_KEY_FILE: file('File that holds the master key, for secret mounts. Instead of LEGATE_MASTER_KEY.'),
+    LEGATE_KEY_ROTATION_DAYS: wholeNumber('Age at which a signing key is replaced. Days.', { min: 1, max: 3650, fallback: 90 }),
+    LEGATE_JWKS_MAX_AGE: seconds('How long verifiers may cache the JWKS; a new key is published this long before it signs.', 300),
+  },
+  'First start': {
+    LEGATE_BOOTSTRAP_ADMIN_EMAIL: emailAddress('Unattended install: e-mail of the first platform administrator. Acts only on an empty installation.'),
+    LEGATE_BOOTSTRAP_ADMIN_PASSWORD: secretText('Unattended install: password of that person.', { min: 8, max: 256 }),
+    LEGATE_BOOTSTRAP_CLIENT_SECRET: secretText('Unattended install: secret of the confidential client "bootstrap", which may do everything in the first organization.', { min: 32, max: 256 }),
+  },
+  'Features': {
+    LEGATE_DEMO_API: dependentFlag('Serves the demo API under /api/demo. Refused in production.', '1 in development, 0 in production'),
+    LEGATE_OPEN_REGISTRATION: flag('Lets anybody register an agent, without scopes until someone approves.'),
+  },
+  'Lifetimes': {
+    LEGATE_ACCESS_TOKEN_TTL: seconds('Lifetime of access tokens whose resource does not set one.', 600),
+    LEGATE_REFRESH_TOKEN_TTL: seconds('Lifetime of refresh tokens.', 14 * DAY),
+    LEGATE_REFRESH_REPLAY_WINDOW: wholeNumber('For how long the same refresh token, sent again by the same client, gets the same response again. 0 is strict. Seconds.', { min: 0, max: 300, fallback: 30 }),
+    LEGATE_SESSION_TTL: seconds('Lifetime of a browser session.', 14 * DAY),
+    LEGATE_SESSION_IDLE_TTL: seconds('A browser session ends after this long without use. Never later than LEGATE_SESSION_TTL.', DAY),
+  },
+  'Observing it': {
+    LOG_LEVEL: oneOf('How much is logged. Each level includes those before it; silent logs nothing.', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'info'),
+    LEGATE_LOG_FORMAT: oneOf('auto writes text to a terminal and JSON lines everywhere else.', ['auto', 'json', 'text'], 'auto'),
+    LEGATE_ACCESS_LOG: oneOf('all logs every request (successful probes of /health and /metrics only at debug), errors those that end with a status of 400 or above, off none.', ['all', 'errors', 'off'], 'all'),
+    LEGATE_METRICS_TOKEN: secretText('Bearer token that /metrics asks for. Without it only this machine may read /metrics, directly and not through a proxy.', { min: 16, max: 256 }),
+  },
+};
 
 export const environmentSchema = z.object({
-  LEGATE_MODE: z.enum(['development', 'production']).default('development')
-    .describe('production refuses generated keys, an http issuer, the demo API, and the embedded database unless LEGATE_ALLOW_EMBEDDED=1.'),
-  LEGATE_ISSUER: z.url({ protocol: /^https?$/ }).default('http://localhost:3000')
-    .describe('The issuer identifier: scheme, host and port under which clients reach this server. No path and no trailing slash. Every URL that leaves the server is built from it.'),
-  HOST: z.string().min(1).default('127.0.0.1').describe('Address to listen on. 0.0.0.0 for every interface, as in a container.'),
-  PORT: z.coerce.number().int().min(0).max(65_535).default(3000).describe('Port to listen on.'),
-  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info').describe('How much is logged.'),
-  LEGATE_LOG_FORMAT: z.enum(['auto', 'json', 'text']).default('auto').describe('auto writes text to a terminal and JSON lines everywhere else.'),
-  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional().describe('PostgreSQL 15 or newer. Without it an embedded database lives in LEGATE_DATA_DIR.'),
-  LEGATE_DATABASE_POOL: z.coerce.number().int().min(2).max(200).default(10).describe('PostgreSQL connections a process may hold.'),
-  LEGATE_DATABASE_TIMEOUT_MS: z.coerce.number().int().min(100).default(5000).describe('How long a query or a wait for a connection may take before the request is refused with 503. Milliseconds.'),
-  LEGATE_DATA_DIR: z.string().min(1).default('./data').describe('Folder of the embedded database and of generated development keys.'),
-  LEGATE_ALLOW_EMBEDDED: flag('Allows the embedded database in production mode. It does not survive power loss.'),
-  REDIS_URL: z.url({ protocol: /^rediss?$/ }).optional().describe('Redis, shared by several nodes for sign-in throttling. Without it each node throttles by itself.'),
-  LEGATE_MASTER_KEY: z.string().regex(/^[A-Za-z0-9_-]{43}=?$/, 'must be 32 bytes in base64url (make one with: openssl rand 32 | basenc --base64url)').optional()
-    .describe('The key that seals signing keys and other stored secrets: 32 random bytes in base64url. Development generates one in LEGATE_DATA_DIR.'),
-  LEGATE_MASTER_KEY_FILE: z.string().min(1).optional().describe('File that holds LEGATE_MASTER_KEY, for secret mounts.'),
-  LEGATE_BOOTSTRAP_ADMIN_EMAIL: z.email().optional().describe('Unattended install: e-mail of the first platform administrator. Acts only on an empty installation.'),
-  LEGATE_BOOTSTRAP_ADMIN_PASSWORD: z.string().min(8).max(256).optional().describe('Unattended install: password of that person.'),
-  LEGATE_BOOTSTRAP_CLIENT_SECRET: z.string().min(32).max(256).optional().describe('Unattended install: secret of the confidential client "bootstrap". At least 32 characters.'),
-  LEGATE_DEMO_API: flag('Serves the demo API under /api/demo. On by default in development, refused in production.', false).optional(),
-  LEGATE_OPEN_REGISTRATION: flag('Lets anybody register an agent, without scopes until someone approves.'),
-  LEGATE_TRUSTED_PROXIES: z.coerce.number().int().min(0).max(10).default(0).describe('How many reverse proxies stand in front; their X-Forwarded-For entries name the source address.'),
-  LEGATE_ACCESS_TOKEN_TTL: seconds('Lifetime of access tokens whose resource does not set one.', 600),
-  LEGATE_REFRESH_TOKEN_TTL: seconds('Lifetime of refresh tokens.', 14 * 24 * 3600),
-  LEGATE_REFRESH_REPLAY_WINDOW: z.coerce.number().int().min(0).max(300).default(30)
-    .describe('For how long the same refresh token, sent again by the same client, gets the same response again. 0 is strict. Seconds.'),
-  LEGATE_SESSION_TTL: seconds('Lifetime of a browser session.', 14 * 24 * 3600),
-  LEGATE_SESSION_IDLE_TTL: seconds('A browser session ends after this long without use.', 24 * 3600),
-  LEGATE_KEY_ROTATION_DAYS: z.coerce.number().int().min(1).max(3650).default(90).describe('Age at which a signing key is replaced. Days.'),
-  LEGATE_JWKS_MAX_AGE: seconds('How long verifiers may cache the JWKS; a new key is published this long before it signs.', 300),
+  ...settingGroups['Where clients reach it'],
+  ...settingGroups.Data,
+  ...settingGroups.Secrets,
+  ...settingGroups['First start'],
+  ...settingGroups.Features,
+  ...settingGroups.Lifetimes,
+  ...settingGroups['Observing it'],
 }).strict();
 
 export type Environment = z.infer<typeof environmentSchema>;
 
-/** The settings of one process, checked and typed. Inject it by its class. */
+/** The settings of one process, checked and typed. Inject it by its class; `loadConfig` makes it. */
 export class Config {
   readonly mode; readonly isProduction: boolean;
   readonly issuer: string;
   /** Identifier (RFC 8707) of this server's own REST API, the default resource of a token request. */
   readonly apiResource: string;
   readonly host; readonly port;
-  readonly logLevel; readonly logFormat;
+  readonly logLevel; readonly logFormat; readonly accessLog;
+  readonly metricsToken;
   readonly databaseUrl; readonly databasePool; readonly databaseTimeoutMs;
   readonly dataDir; readonly allowEmbedded;
   readonly redisUrl;
@@ -60,7 +84,7 @@ export class Config {
   readonly demoApi: boolean;
   readonly openRegistration; readonly trustedProxies;
   readonly accessTokenTtl; readonly refreshTokenTtl; readonly refreshReplayWindow;
-  readonly sessionTtl; readonly sessionIdleTtl;
+  readonly sessionTtl; readonly sessionIdleTtl: number;
   readonly keyRotationDays; readonly jwksMaxAge;
 
   constructor(environment: Environment) {
@@ -72,6 +96,8 @@ export class Config {
     this.port = environment.PORT;
     this.logLevel = environment.LOG_LEVEL;
     this.logFormat = environment.LEGATE_LOG_FORMAT;
+    this.accessLog = environment.LEGATE_ACCESS_LOG;
+    this.metricsToken = environment.LEGATE_METRICS_TOKEN;
     this.databaseUrl = environment.DATABASE_URL;
     this.databasePool = environment.LEGATE_DATABASE_POOL;
     this.databaseTimeoutMs = environment.LEGATE_DATABASE_TIMEOUT_MS;
@@ -92,7 +118,7 @@ export class Config {
     this.refreshTokenTtl = environment.LEGATE_REFRESH_TOKEN_TTL;
     this.refreshReplayWindow = environment.LEGATE_REFRESH_REPLAY_WINDOW;
     this.sessionTtl = environment.LEGATE_SESSION_TTL;
-    this.sessionIdleTtl = environment.LEGATE_SESSION_IDLE_TTL;
+    this.sessionIdleTtl = Math.min(environment.LEGATE_SESSION_IDLE_TTL, environment.LEGATE_SESSION_TTL);
     this.keyRotationDays = environment.LEGATE_KEY_ROTATION_DAYS;
     this.jwksMaxAge = environment.LEGATE_JWKS_MAX_AGE;
   }
