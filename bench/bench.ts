@@ -1,0 +1,127 @@
+/**
+ * `npm run bench`: what durability costs against the bare library, measured in one run on one machine.
+ *
+ *   node scripts/run.mjs dist/bench/bench.js [--seconds 5] [--rounds 3] [--connections 10,50]
+ *     [--only bare,postgres,embedded] [--workload client_credentials,introspection] [--json results.json]
+ *
+ * All servers are up for the whole run and are driven in turns (a b c a b c …), so that a slow minute of the machine
+ * hits them alike; each number is the median of the rounds. The load generator shares the machine with the servers:
+ * processor time per request is the steadier number.
+ */
+import { writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+import { measure, prepare, WORKLOADS, type Workload } from './load.js';
+import { aims, medianOf, table, type Series } from './report.js';
+import { startTarget, TARGET_NAMES, type Target, type TargetName } from './targets.js';
+
+const WARM_UP_SECONDS = 1;
+
+interface Plan {
+  readonly seconds: number;
+  readonly rounds: number;
+  readonly connections: readonly number[];
+  readonly targets: readonly TargetName[];
+  readonly workloads: readonly Workload[];
+  readonly json?: string;
+}
+
+function readPlan(): Plan {
+  const { values } = parseArgs({
+    options: {
+      seconds: { type: 'string', default: '5' },
+      rounds: { type: 'string', default: '3' },
+      connections: { type: 'string', default: '10,50' },
+      only: { type: 'string', default: TARGET_NAMES.join(',') },
+      workload: { type: 'string', default: WORKLOADS.join(',') },
+      json: { type: 'string' },
+    },
+  });
+  return {
+    seconds: between('--seconds', values.seconds, 1, 60),
+    rounds: between('--rounds', values.rounds, 1, 20),
+    connections: values.connections.split(',').map((count) => between('--connections', count, 1, 500)),
+    targets: oneOf('--only', values.only, TARGET_NAMES),
+    workloads: oneOf('--workload', values.workload, WORKLOADS),
+    ...(values.json === undefined ? {} : { json: values.json }),
+  };
+}
+
+async function run(plan: Plan, targets: readonly Target[]): Promise<Series[]> {
+  const series: Series[] = [];
+  for (let round = 1; round <= plan.rounds; round++) {
+    for (const workload of plan.workloads) {
+      const bodies = new Map<Target, string[]>();
+      for (const target of targets) bodies.set(target, await prepare(target, workload));
+      for (const connections of plan.connections) {
+        for (const target of targets) {
+          const requests = bodies.get(target) ?? [];
+          await measure(target, workload, requests, connections, WARM_UP_SECONDS);
+          const measured = await measure(target, workload, requests, connections, plan.seconds);
+          const same = series.find((one) => one.target === target.name && one.workload === workload && one.connections === connections);
+          if (same) same.rounds.push(measured);
+          else series.push({ target: target.name, label: target.label, workload, connections, rounds: [measured] });
+          console.error(`round ${round}/${plan.rounds}  ${workload.padEnd(18)} ${String(connections).padStart(3)} connections  ${target.label.padEnd(24)}`
+            + `${measured.requestsPerSecond.toFixed(0).padStart(6)} req/s ${measured.cpuMicroseconds.toFixed(0).padStart(5)} CPU µs ${measured.p99.toFixed(1).padStart(6)} ms p99`);
+        }
+      }
+    }
+  }
+  return series.sort((a, b) => plan.connections.indexOf(a.connections) - plan.connections.indexOf(b.connections));
+}
+
+function print(plan: Plan, targets: readonly Target[], series: readonly Series[]): void {
+  console.log(`\nNode ${process.version} on ${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}; median of ${plan.rounds} rounds of ${plan.seconds} s`);
+  for (const target of targets) console.log(`${target.label}: ${target.notes}`);
+  console.log(table(series));
+  const list = aims(series);
+  if (list.length > 0) console.log(`\naims\n${list.map((aim) => `  ${aim.isMet ? 'met   ' : 'missed'}  ${aim.text}: ${aim.value.toFixed(2)}`).join('\n')}`);
+  if (plan.json) {
+    writeFileSync(plan.json, `${JSON.stringify({
+      node: process.version, processors: cpus().length, processor: cpus()[0]?.model, seconds: plan.seconds, rounds: plan.rounds,
+      series: series.map((one) => ({ ...one, median: medianOf(one.rounds) })), aims: list,
+    }, null, 2)}\n`);
+  }
+}
+
+async function main(): Promise<void> {
+  const plan = readPlan();
+  const targets: Target[] = [];
+  const stopAll = async (): Promise<void> => { for (const target of targets.splice(0)) await target.stop().catch((error: unknown) => console.error(error)); };
+  const giveUp = (reason: string) => (): void => {
+    console.error(reason);
+    void stopAll().finally(() => process.exit(1));
+  };
+  process.once('SIGINT', giveUp('interrupted'));
+  process.once('SIGTERM', giveUp('interrupted'));
+  const measurements = plan.rounds * plan.workloads.length * plan.connections.length * plan.targets.length;
+  const limit = 120 + measurements * (plan.seconds + WARM_UP_SECONDS + 10);
+  setTimeout(giveUp(`not done within ${limit} seconds`), limit * 1000).unref();
+
+  try {
+    for (const name of plan.targets) targets.push(await startTarget(name));
+    const series = await run(plan, targets);
+    print(plan, targets, series);
+    if (series.some((one) => medianOf(one.rounds).failures > 0)) throw new Error('some requests failed: these numbers are not to be compared');
+  } finally {
+    await stopAll();
+  }
+}
+
+function between(name: string, text: string, low: number, high: number): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < low || value > high) throw new Error(`${name} must be a whole number from ${low} to ${high}`);
+  return value;
+}
+
+function oneOf<T extends string>(name: string, text: string, known: readonly T[]): T[] {
+  const wanted = text.split(',');
+  const unknown = wanted.filter((one) => !(known as readonly string[]).includes(one));
+  if (unknown.length > 0) throw new Error(`${name} knows ${known.join(', ')}, not ${unknown.join(', ')}`);
+  return known.filter((one) => wanted.includes(one));
+}
+
+main().then(() => process.exit(0), (error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
+  process.exit(1);
+});

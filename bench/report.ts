@@ -1,0 +1,87 @@
+import { WORKLOADS, type Measurement, type Workload } from './load.js';
+import type { TargetName } from './targets.js';
+
+export interface Series {
+  readonly target: TargetName;
+  readonly label: string;
+  readonly workload: Workload;
+  readonly connections: number;
+  /** One for each round. */
+  readonly rounds: Measurement[];
+}
+
+/** The median of each number over the rounds; failures are added up. */
+export function medianOf(rounds: readonly Measurement[]): Measurement {
+  const of = (key: keyof Measurement): number => median(rounds.map((round) => round[key]));
+  return {
+    requestsPerSecond: of('requestsPerSecond'),
+    p50: of('p50'),
+    p99: of('p99'),
+    cpuMicroseconds: of('cpuMicroseconds'),
+    residentMebibytes: of('residentMebibytes'),
+    failures: rounds.reduce((sum, round) => sum + round.failures, 0),
+  };
+}
+
+/** One table for each workload, with the ratios to the bare library of the same run. */
+export function table(series: readonly Series[]): string {
+  const lines: string[] = [];
+  for (const workload of WORKLOADS) {
+    const rows = series.filter((one) => one.workload === workload);
+    if (rows.length === 0) continue;
+    lines.push('', workload, line('server', 'conns', 'req/s', 'p50 ms', 'p99 ms', 'CPU µs', 'RSS MB', '÷ bare', 'CPU ÷', 'failed'));
+    for (const row of rows) {
+      const numbers = medianOf(row.rounds);
+      const bare = rows.find((one) => one.target === 'bare' && one.connections === row.connections);
+      const base = bare && medianOf(bare.rounds);
+      lines.push(line(row.label, String(row.connections), numbers.requestsPerSecond.toFixed(0), numbers.p50.toFixed(2), numbers.p99.toFixed(2),
+        numbers.cpuMicroseconds.toFixed(0), numbers.residentMebibytes.toFixed(0),
+        base ? (numbers.requestsPerSecond / base.requestsPerSecond).toFixed(2) : '–',
+        base ? (numbers.cpuMicroseconds / base.cpuMicroseconds).toFixed(2) : '–', String(numbers.failures)));
+    }
+  }
+  return lines.join('\n');
+}
+
+interface Aim { readonly text: string; readonly value: number; readonly isMet: boolean }
+
+/** The aims of docs/performance.md for what was measured. They inform; a shared machine is no place for a timed verdict. */
+export function aims(series: readonly Series[]): Aim[] {
+  const find = (target: TargetName, workload: Workload, connections: number): Measurement | undefined => {
+    const found = series.find((one) => one.target === target && one.workload === workload && one.connections === connections);
+    return found && medianOf(found.rounds);
+  };
+  const list: Aim[] = [];
+  const bareIssue = find('bare', 'client_credentials', 50);
+  const issue = find('postgres', 'client_credentials', 50);
+  if (bareIssue && issue) {
+    const throughput = issue.requestsPerSecond / bareIssue.requestsPerSecond;
+    const cpu = issue.cpuMicroseconds / bareIssue.cpuMicroseconds;
+    list.push({ text: 'client_credentials, durable ÷ bare, requests/s ≥ 1.2', value: throughput, isMet: throughput >= 1.2 });
+    list.push({ text: 'client_credentials, durable ÷ bare, CPU ≤ 0.8', value: cpu, isMet: cpu <= 0.8 });
+  }
+  const bareIntrospection = find('bare', 'introspection', 50);
+  const introspection = find('postgres', 'introspection', 50);
+  if (bareIntrospection && introspection) {
+    const ratio = introspection.requestsPerSecond / bareIntrospection.requestsPerSecond;
+    list.push({ text: 'introspection of a JWT ÷ bare opaque, requests/s ≥ 1.0', value: ratio, isMet: ratio >= 1 });
+  }
+  for (const [target, limit] of [['postgres', 300], ['embedded', 450]] as const) {
+    const peak = Math.max(...series.filter((one) => one.target === target).flatMap((one) => one.rounds.map((round) => round.residentMebibytes)));
+    if (Number.isFinite(peak)) list.push({ text: `RSS, ${target}, MB ≤ ${limit}`, value: peak, isMet: peak <= limit });
+  }
+  return list;
+}
+
+function median(values: number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? upper)) / 2;
+}
+
+const WIDTHS = [24, 6, 8, 8, 8, 8, 8, 7, 7, 7];
+
+function line(...cells: string[]): string {
+  return cells.map((cell, index) => (index === 0 ? cell.padEnd(WIDTHS[0] ?? 0) : cell.padStart(WIDTHS[index] ?? 0))).join('');
+}
