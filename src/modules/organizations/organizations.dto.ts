@@ -1,0 +1,63 @@
+import { IsIn, IsOptional, IsUUID } from 'class-validator';
+import { PageQuery } from '../../platform/http/page.js';
+import { IsDisplayName, IsSlug } from '../../platform/http/validation.js';
+import type { Organization } from './organization.entity.js';
+
+export class OrganizationsQuery extends PageQuery {}
+
+export class CreateOrganizationDto {
+  /** What people call it. */
+  @IsDisplayName()
+  name: string;
+
+  /** Unique short name: lower-case letters, digits and hyphens. Made of the name when left out. It never changes. */
+  @IsOptional() @IsSlug()
+  slug?: string;
+
+  /** Who becomes its owner. Needed when the caller is not a person: then a member of the caller's organization. */
+  @IsOptional() @IsUUID()
+  owner_user_id?: string;
+}
+
+export class UpdateOrganizationDto {
+  /** What people call it. */
+  @IsOptional() @IsDisplayName()
+  name?: string;
+
+  /** In a suspended organization nobody can do anything and every token is inactive. For platform administrators. */
+  @IsOptional() @IsIn(['active', 'suspended'])
+  status?: 'active' | 'suspended';
+}
+
+export class OrganizationDto {
+  id: string;
+  slug: string;
+  name: string;
+  status: 'active' | 'suspended';
+  /** Whether an enrolment token is out. */
+  has_enrolment_token: boolean;
+  created_at: string;
+  updated_at: string;
+
+  static of(organization: Organization): OrganizationDto {
+    return {
+      id: organization.id,
+      slug: organization.slug,
+      name: organization.name,
+      status: organization.status,
+      has_enrolment_token: organization.enrolmentTokenHash !== null,
+      created_at: organization.createdAt.toISOString(),
+      updated_at: organization.updatedAt.toISOString(),
+    };
+  }
+}
+
+export class OrganizationPageDto {
+  data: OrganizationDto[];
+  next_cursor: string | null;
+}
+
+export class EnrolmentTokenDto {
+  /** Whoever holds it may register agents in this organization. Shown this once. */
+  enrolment_token: string;
+}
