@@ -28,3 +28,11 @@ export const passwordHashingBusy = (retryAfterSeconds: number) =>
   new DomainError('unavailable', 'password_hashing_busy', 'Too many sign-ins are being checked at the moment; try again shortly.', { retryAfterSeconds });
 
 export const weakPassword = (sentence: string) => new DomainError('invalid', 'weak_password', sentence);
+
+/** @param sentence why, without a word of the token itself */
+export const invalidToken = (sentence: string) => new DomainError('unauthenticated', 'invalid_token', sentence);
+
+export const keyRingEmpty = (algorithm: string) =>
+  new DomainError('unavailable', 'signing_key_missing', `There is no active ${algorithm} signing key.`, { retryAfterSeconds: 5 });
+
+export const signingKeyNotFound = () => new DomainError('not_found', 'signing_key_not_found', 'There is no published signing key of that name.');
