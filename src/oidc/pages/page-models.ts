@@ -1,0 +1,84 @@
+/**
+ * What each page shows. Hosts come as `URL.host` gives them (punycode for international names), so that a look-alike
+ * letter is seen; names are shown as they are, escaped and isolated.
+ */
+
+export interface SignInModel {
+  /** Where the form posts `csrf_token`, `username` and `password`. */
+  readonly action: string;
+  readonly csrfToken: string;
+  readonly clientName: string;
+  /** Host of the client's own site. */
+  readonly clientHost: string;
+  /** Shown when it is a `data:` image or lives on this server; anything else is a third party and gives way to a monogram. */
+  readonly logoUri?: string;
+  readonly loginHint?: string;
+  /** One sentence; the same for an unknown person and a wrong password. */
+  readonly error?: string;
+  /** Set when the error is throttling. Seconds. */
+  readonly retryAfterSeconds?: number;
+}
+
+export interface ConsentModel {
+  /** Where the form posts `csrf_token` and `decision` (`allow` or `deny`). */
+  readonly action: string;
+  readonly csrfToken: string;
+  readonly client: ConsentClient;
+  readonly user: { readonly name: string; readonly email: string };
+  readonly organizationName: string;
+  readonly scopes: readonly ConsentScope[];
+  readonly resources: readonly { readonly name: string; readonly identifier: string }[];
+  /** The client asks for a refresh token. */
+  readonly offlineAccess: boolean;
+  /** Who will act for the person, when that is not simply the client. */
+  readonly actor?: { readonly name: string; readonly type: string };
+}
+
+export interface ConsentClient {
+  readonly name: string;
+  /** Host of the client's own site. */
+  readonly host: string;
+  /** Host, or scheme of a native application, that receives the answer. */
+  readonly redirectHost: string;
+  readonly isVerified: boolean;
+  /** Run by the organization itself. */
+  readonly isFirstParty: boolean;
+  /** Linked when http or https. */
+  readonly policyUri?: string;
+  readonly tosUri?: string;
+}
+
+export interface ConsentScope {
+  /** The scope token, e.g. `calendar:read`. */
+  readonly name: string;
+  /** What it allows, in plain words. Falls back to the token. */
+  readonly description: string;
+  readonly isSensitive: boolean;
+  /** Not allowed to this client before. */
+  readonly isNew: boolean;
+}
+
+export interface ErrorModel {
+  readonly title: string;
+  readonly message: string;
+  readonly code?: string;
+  readonly requestId?: string;
+}
+
+export interface ConfirmSignOutModel {
+  /** oidc-provider's `end_session_confirm`, which takes `xsrf` and, to end the whole session, `logout=yes`. */
+  readonly action: string;
+  readonly xsrf: string;
+  /** The client that asked. */
+  readonly clientName?: string;
+}
+
+/** Empty for the first view; the rest serves a browser without script, whose form posts arrive as whole pages. */
+export interface SetupModel {
+  readonly error?: string;
+  /** Sentences by field name: `secret`, `organization_name`, `name`, `email`, `password`. */
+  readonly fieldErrors?: Readonly<Record<string, string>>;
+  /** What was typed, without the password and the secret. */
+  readonly values?: { readonly organization_name?: string; readonly name?: string; readonly email?: string };
+  readonly isDone?: boolean;
+}
