@@ -171,6 +171,8 @@ export class CreateFoundation1764000000000 implements MigrationInterface {
       `CREATE INDEX protocol_objects_user_code ON protocol_objects (user_code_hash) WHERE user_code_hash IS NOT NULL`,
       `CREATE INDEX protocol_objects_expiry ON protocol_objects (expires_at)`,
       `CREATE INDEX protocol_objects_account ON protocol_objects ((payload ->> 'accountId')) WHERE model IN ('Session', 'RefreshToken')`,
+      `CREATE TABLE single_uses (id_hash bytea PRIMARY KEY, expires_at timestamptz NOT NULL)`,
+      `CREATE INDEX single_uses_expiry ON single_uses (expires_at)`,
       `CREATE TABLE refresh_replays (
         id_hash bytea PRIMARY KEY,
         client_id text NOT NULL,
@@ -266,7 +268,7 @@ export class CreateFoundation1764000000000 implements MigrationInterface {
 
   async down(runner: QueryRunner): Promise<void> {
     for (const table of [
-      'signing_keys', 'audit_heads', 'audit_events', 'tokens', 'consent_grants', 'refresh_replays', 'protocol_objects', 'agents',
+      'signing_keys', 'audit_heads', 'audit_events', 'tokens', 'consent_grants', 'refresh_replays', 'single_uses', 'protocol_objects', 'agents',
       'client_secrets', 'clients', 'resources', 'scopes', 'setup_links', 'sign_in_sources', 'memberships', 'users',
       'organizations',
     ]) await runner.query(`DROP TABLE ${table}`);

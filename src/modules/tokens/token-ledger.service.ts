@@ -47,6 +47,8 @@ export interface Standing {
   /** The person's role in the token's organization now, when the subject is a person. */
   readonly role?: Role;
   readonly isPlatformAdministrator: boolean;
+  /** The consent it stands on, when it came by the authorization code flow. */
+  readonly consentGrantId?: string;
 }
 
 const COLUMNS = `token_id, kind, format, grant_type, organization_id, client_id, subject, user_id, agent_id, audience, scope, task_id,
@@ -61,7 +63,7 @@ const COMPANION: CompanionTable = {
     ) judged WHERE reason IS NOT NULL`,
 };
 
-const STANDING = `SELECT t.token_id, ${deadBecause('to_timestamp($2)')} AS dead, m.role, coalesce(u.is_platform_administrator, false) AS is_platform_administrator
+const STANDING = `SELECT t.token_id, ${deadBecause('to_timestamp($2)')} AS dead, m.role, t.consent_grant_id, coalesce(u.is_platform_administrator, false) AS is_platform_administrator
   FROM unnest($1::uuid[]) AS asked (token_id) JOIN tokens t ON t.token_id = asked.token_id ${LIVENESS_JOINS}`;
 
 /** The ledger: one row for every token issued, with its lineage. Rows come to be only through the audit log's group commit. */
@@ -106,11 +108,11 @@ export class TokenLedger implements OnModuleInit {
   }
 
   private async readStandings(ids: readonly string[]): Promise<(Standing | undefined)[]> {
-    const { rows } = await this.database.pool.query<{ token_id: string; dead: Death | null; role: Role | null; is_platform_administrator: boolean }>({
+    const { rows } = await this.database.pool.query<{ token_id: string; dead: Death | null; role: Role | null; consent_grant_id: string | null; is_platform_administrator: boolean }>({
       name: 'token-standings', text: STANDING, values: [[...new Set(ids)], epochSeconds()],
     });
     const byId = new Map(rows.map((row) => [row.token_id, {
-      dead: row.dead, role: row.role ?? undefined, isPlatformAdministrator: row.is_platform_administrator,
+      dead: row.dead, role: row.role ?? undefined, isPlatformAdministrator: row.is_platform_administrator, consentGrantId: row.consent_grant_id ?? undefined,
     }]));
     return ids.map((id) => byId.get(id));
   }

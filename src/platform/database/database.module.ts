@@ -9,6 +9,7 @@ import { DatabasePool } from './database-pool.js';
 import { openEmbeddedDatabase, type EmbeddedDatabase } from './embedded-database.js';
 import { EMBEDDED_DATABASE } from './embedded-database.token.js';
 import { migrations } from './migrations.js';
+import { SingleUse } from './single-use.service.js';
 
 /** Options under which both PostgreSQL and the embedded database run: one driver, one dialect, the same migrations. */
 export function dataSourceOptions(config: Config, embedded: EmbeddedDatabase | undefined): DataSourceOptions {
@@ -71,6 +72,7 @@ class EmbeddedDatabaseModule {}
   providers: [
     EmbeddedDatabaseOwner,
     ChangeFeed,
+    SingleUse,
     {
       provide: DatabasePool,
       inject: [getDataSourceToken(), EMBEDDED_DATABASE],
@@ -78,6 +80,6 @@ class EmbeddedDatabaseModule {}
         ({ pool: (dataSource.driver as unknown as { master: Pool }).master, isEmbedded: embedded !== null }),
     },
   ],
-  exports: [DatabasePool, ChangeFeed],
+  exports: [DatabasePool, ChangeFeed, SingleUse],
 })
 export class DatabaseModule {}

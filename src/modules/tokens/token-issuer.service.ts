@@ -1,0 +1,52 @@
+import { hash, randomBytes } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { DomainError } from '../../kernel/domain-error.js';
+import { signCompact } from '../../platform/crypto/jws.js';
+import { KeyRing } from '../../platform/crypto/key-ring.service.js';
+import type { ResolvedResource } from '../resources/resources.service.js';
+import { TokenLedger } from './token-ledger.service.js';
+import { tokenRecord, type Issuance, type TokenRecord } from './token-record.js';
+
+export interface IssuedToken {
+  readonly value: string;
+  readonly tokenId: string;
+  readonly taskId: string;
+  /** Seconds from now. */
+  readonly expiresIn: number;
+  readonly scope: string;
+}
+
+/** Issues access tokens in one step: claims, signature, ledger row and audit event. */
+@Injectable()
+export class TokenIssuer {
+  constructor(private readonly keyRing: KeyRing, private readonly ledger: TokenLedger) {}
+
+  /**
+   * The token is durable when this resolves.
+   * @throws DomainError `row_refused` when something it stands on is no longer active; `audit_unavailable`
+   */
+  async issue(issuance: Omit<Issuance, 'format' | 'opaqueHash' | 'audience'>, resource: Pick<ResolvedResource, 'identifier' | 'tokenFormat' | 'signingAlgorithm'>): Promise<IssuedToken> {
+    const { value, record } = this.prepare(issuance, resource);
+    await this.ledger.commit(record.row, record.event);
+    return {
+      value, tokenId: record.tokenId, taskId: record.taskId,
+      expiresIn: issuance.expiresAt - issuance.issuedAt, scope: record.row.scope,
+    };
+  }
+
+  /** The token and its record, for whoever commits them. Never hand out the value before the record is durable. */
+  private prepare(issuance: Omit<Issuance, 'format' | 'opaqueHash' | 'audience'>, resource: Pick<ResolvedResource, 'identifier' | 'tokenFormat' | 'signingAlgorithm'>): { value: string; record: TokenRecord } {
+    const audience = resource.identifier;
+    if (resource.tokenFormat === 'jwt') {
+      const record = tokenRecord({ ...issuance, audience, format: 'jwt' });
+      return { value: signCompact({ typ: 'at+jwt' }, record.claims, this.keyRing.signingKeys()[resource.signingAlgorithm]), record };
+    }
+    const value = randomBytes(32).toString('base64url');
+    return { value, record: tokenRecord({ ...issuance, audience, format: 'opaque', opaqueHash: hash('sha256', value, 'buffer') }) };
+  }
+}
+
+/** The refusal of the ledger, as the reason that was found; undefined for other errors. */
+export function refusalReason(error: unknown): string | undefined {
+  return error instanceof DomainError && error.code === 'row_refused' ? String(error.details?.['reason']) : undefined;
+}

@@ -1,0 +1,89 @@
+import { hash } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { epochSeconds } from '../../kernel/clock.js';
+import type { JsonValue } from '../../kernel/canonical-json.js';
+import { isId } from '../../kernel/ids.js';
+import { Config } from '../../platform/config/config.js';
+import { verifyCompact } from '../../platform/crypto/jws.js';
+import { KeyRing } from '../../platform/crypto/key-ring.service.js';
+import { TokenLedger, type Standing } from './token-ledger.service.js';
+
+/** Claims of an access token of ours whose signature holds. */
+export interface AccessTokenClaims {
+  readonly iss: string;
+  readonly sub: string;
+  readonly aud: string;
+  readonly client_id: string;
+  readonly exp: number;
+  readonly iat: number;
+  readonly jti: string;
+  readonly tenant_id: string;
+  readonly role?: string;
+  readonly scope?: string;
+  readonly cnf?: { readonly jkt?: string; readonly 'x5t#S256'?: string };
+  readonly act?: JsonValue;
+  readonly [claim: string]: unknown;
+}
+
+const REMEMBERED = 10_000;
+
+/**
+ * Tells whether a presented access token is one of ours and how it stands. Signatures that held once are remembered by the
+ * token's hash, until it expires or the keys change; whether the token is alive is asked of the ledger every time.
+ */
+@Injectable()
+export class TokenVerifier {
+  private readonly verified = new Map<string, AccessTokenClaims>();
+
+  constructor(private readonly config: Config, private readonly keyRing: KeyRing, private readonly ledger: TokenLedger) {
+    keyRing.subscribe(() => this.verified.clear());
+  }
+
+  /** The claims of an unexpired JWT access token signed by this server (RFC 9068 section 4); undefined for anything else. */
+  verify(token: string): AccessTokenClaims | undefined {
+    const key = hash('sha256', token, 'base64');
+    const known = this.verified.get(key);
+    if (known) return known.exp > epochSeconds() ? known : undefined;
+    const claims = this.check(token);
+    if (claims) this.remember(key, claims);
+    return claims;
+  }
+
+  /**
+   * A live access token, JWT or opaque, with how it stands; undefined when it is not ours, expired, or no longer alive.
+   */
+  async findLive(token: string): Promise<{ claims: AccessTokenClaims; standing: Standing } | undefined> {
+    const claims = isCompactJws(token) ? this.verify(token) : await this.readOpaque(token);
+    if (!claims) return undefined;
+    const standing = await this.ledger.standing(claims.jti);
+    return standing && standing.dead === null ? { claims, standing } : undefined;
+  }
+
+  private async readOpaque(token: string): Promise<AccessTokenClaims | undefined> {
+    const found = await this.ledger.findOpaque(hash('sha256', token, 'buffer'));
+    return found?.claims as AccessTokenClaims | undefined;
+  }
+
+  private check(token: string): AccessTokenClaims | undefined {
+    try {
+      const { payload } = verifyCompact(token, (kid) => this.keyRing.verificationKey(kid), { typ: 'at+jwt' });
+      const { iss, sub, aud, client_id, exp, jti, tenant_id } = payload;
+      const isOurs = iss === this.config.issuer && typeof sub === 'string' && typeof aud === 'string' && typeof client_id === 'string'
+        && typeof exp === 'number' && exp > epochSeconds() && isId(jti) && isId(tenant_id);
+      return isOurs ? payload as unknown as AccessTokenClaims : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  private remember(key: string, claims: AccessTokenClaims): void {
+    // A Map iterates in order of insertion: the first key is the oldest.
+    if (this.verified.size >= REMEMBERED) this.verified.delete(this.verified.keys().next().value!);
+    this.verified.set(key, claims);
+  }
+}
+
+/** Three non-empty base64url parts: the shape of our JWTs, which no opaque token of ours has. */
+export function isCompactJws(token: string): boolean {
+  return /^[\w-]+\.[\w-]+\.[\w-]+$/.test(token);
+}

@@ -1,0 +1,112 @@
+import { hash } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { errors, type AccessToken, type KoaContextWithOIDC } from 'oidc-provider';
+import { epochSeconds } from '../kernel/clock.js';
+import type { JsonValue } from '../kernel/canonical-json.js';
+import { newId, type OrganizationId, type TokenId } from '../kernel/ids.js';
+import { parseScope } from '../kernel/scope-set.js';
+import { AgentsService } from '../modules/agents/agents.service.js';
+import { OrganizationsService } from '../modules/organizations/organizations.service.js';
+import { roleAllows } from '../modules/organizations/roles.js';
+import { ConsentGrants } from '../modules/tokens/consent-grants.service.js';
+import { tokenRecord, type Issuance, type TokenRecord } from '../modules/tokens/token-record.js';
+import { UsersService } from '../modules/users/users.service.js';
+import { Config } from '../platform/config/config.js';
+import { clientRecordOf } from './clients.js';
+import { currentState } from './request-state.js';
+
+type Issued = Pick<TokenRecord, 'row' | 'event'>;
+
+/** What the library stores of a token, as far as we read it. */
+interface SavedToken {
+  readonly accountId?: string;
+  readonly grantId?: string;
+  readonly scope?: string;
+  readonly jkt?: string;
+  readonly exp?: number;
+}
+
+/**
+ * Access tokens of the library's own grants (authorization code, refresh token) say the same, and are recorded the same, as
+ * those we issue ourselves. The library calls this before it signs a JWT, and our adapter before it would store an opaque
+ * token; the record joins the unit of work, which commits before the response leaves.
+ */
+@Injectable()
+export class AccessTokenFormat {
+  constructor(
+    private readonly config: Config,
+    private readonly agents: AgentsService,
+    private readonly consents: ConsentGrants,
+    private readonly organizations: OrganizationsService,
+    private readonly users: UsersService,
+  ) {}
+
+  /** `formats.customizers.jwt`: replaces the payload that the library is about to sign. */
+  async jwt(ctx: KoaContextWithOIDC, token: AccessToken, structured: { payload: object }): Promise<void> {
+    const record = await this.record(ctx, token, { format: 'jwt', expiresAt: (structured.payload as { exp: number }).exp });
+    structured.payload = record.claims;
+    currentState()!.work!.issued.push(record);
+  }
+
+  /** The row and event of an opaque token of this value, which the library was about to store. */
+  async opaque(ctx: KoaContextWithOIDC, value: string, payload: SavedToken): Promise<Issued> {
+    return this.record(ctx, ctx.oidc.entities.AccessToken!, { format: 'opaque', opaqueHash: hash('sha256', value, 'buffer'), expiresAt: payload.exp! });
+  }
+
+  /** A refresh token has its row too: its issuance is a fact like any other. */
+  async refreshToken(ctx: KoaContextWithOIDC, payload: SavedToken): Promise<Issued> {
+    const common = await this.common(ctx, payload.accountId!, payload.grantId!);
+    return tokenRecord({
+      ...common, kind: 'refresh_token', format: 'opaque', scopes: parseScope(payload.scope), expiresAt: payload.exp!, cnf: payload.jkt ? { jkt: payload.jkt } : undefined,
+    });
+  }
+
+  private async record(ctx: KoaContextWithOIDC, token: AccessToken, format: Pick<Issuance, 'format' | 'opaqueHash' | 'expiresAt'>): Promise<TokenRecord> {
+    const common = await this.common(ctx, token.accountId, token.grantId!);
+    const { role } = common;
+    const scopes = parseScope(token.scope).filter((scope) => role === undefined || roleAllows(role, scope));
+    // What the response says and what the token says must agree; the library reads it from the token after this.
+    token.scope = scopes.join(' ');
+    const record = tokenRecord({
+      ...common, ...format, scopes,
+      tokenId: newId<TokenId>(),
+      audience: token.resourceServer?.identifier(),
+      cnf: confirmation(token),
+      authorizationDetails: token.rar as JsonValue | undefined,
+    });
+    return record;
+  }
+
+  private async common(ctx: KoaContextWithOIDC, userId: string, grantId: string): Promise<Omit<Issuance, 'format' | 'scopes' | 'expiresAt'>> {
+    const client = clientRecordOf(ctx.oidc.client!);
+    const grant = await this.consents.findActive(grantId);
+    if (!grant) throw new errors.InvalidGrant({ detail: 'consent_revoked' });
+    const [role, user, agent] = await Promise.all([
+      this.organizations.roleOf(userId, grant.organizationId),
+      this.users.findActive(userId),
+      client.kind === 'agent' ? this.agents.findCached(client.id) : undefined,
+    ]);
+    const effectiveRole = role ?? (user?.isPlatformAdministrator ? 'owner' : undefined);
+    if (!user || !effectiveRole) throw new errors.InvalidGrant({ detail: 'subject_inactive' });
+    const source = ctx.oidc.entities.AuthorizationCode ?? ctx.oidc.entities.RefreshToken;
+    return {
+      grantType: String(ctx.oidc.params!['grant_type']),
+      issuer: this.config.issuer,
+      clientId: client.id,
+      organizationId: grant.organizationId as OrganizationId,
+      subject: { kind: 'user', id: userId },
+      role: effectiveRole,
+      agent: agent?.profile,
+      issuedAt: epochSeconds(),
+      consentGrantId: grantId,
+      authTime: source?.authTime,
+      acr: source?.acr,
+    };
+  }
+}
+
+function confirmation(token: AccessToken): Issuance['cnf'] {
+  if (token.jkt) return { jkt: token.jkt };
+  const thumbprint = token['x5t#S256'];
+  return thumbprint ? { 'x5t#S256': thumbprint } : undefined;
+}

@@ -1,0 +1,64 @@
+import { Injectable } from '@nestjs/common';
+import type { Account, Grant, KoaContextWithOIDC } from 'oidc-provider';
+import type { ClientRecord } from '../modules/clients/clients.service.js';
+import type { Organization } from '../modules/organizations/organization.entity.js';
+import { OrganizationsService } from '../modules/organizations/organizations.service.js';
+import type { User } from '../modules/users/user.entity.js';
+import { UsersService } from '../modules/users/users.service.js';
+import { ConsentGrants } from '../modules/tokens/consent-grants.service.js';
+import type { Role } from '../platform/http/caller.js';
+import { clientRecordOf } from './clients.js';
+
+/** In which organization, and as what, a person would act through a client. */
+export interface Standpoint {
+  readonly organization: Organization;
+  readonly role: Role;
+}
+
+/** People, as the protocol sees them. */
+@Injectable()
+export class Accounts {
+  constructor(private readonly users: UsersService, private readonly organizations: OrganizationsService, private readonly consents: ConsentGrants) {}
+
+  /** Someone who may sign in now. A session from before the last password change is nobody's (ASVS 5.0 V7.4.3). */
+  async find(ctx: KoaContextWithOIDC, sub: string): Promise<Account | undefined> {
+    const user = await this.users.findActive(sub);
+    if (!user || this.isOutdated(ctx, user)) return undefined;
+    return {
+      accountId: user.id,
+      claims: async () => ({
+        sub: user.id, email: user.email, email_verified: user.emailVerified, name: user.name ?? undefined,
+        updated_at: Math.floor(user.updatedAt.getTime() / 1000),
+      }),
+    };
+  }
+
+  /**
+   * The organization of a client that belongs to one, if the person is a member; for the installation's own clients the one
+   * that the person works in. Undefined when there is none: they may not use this client.
+   */
+  async standpoint(userId: string, client: ClientRecord): Promise<Standpoint | undefined> {
+    if (!client.organizationId) return this.users.activeOrganization(userId);
+    const [organization, role, user] = await Promise.all([
+      this.organizations.findById(client.organizationId), this.organizations.roleOf(userId, client.organizationId), this.users.findActive(userId),
+    ]);
+    const effective = role ?? (user?.isPlatformAdministrator ? 'owner' : undefined);
+    return organization?.status === 'active' && effective ? { organization, role: effective } : undefined;
+  }
+
+  /** The consent this session has given the client before, if it was for the organization that the person acts in now. */
+  async loadGrant(ctx: KoaContextWithOIDC): Promise<Grant | undefined> {
+    const client = clientRecordOf(ctx.oidc.client!);
+    const given = ctx.oidc.result?.consent?.grantId ?? ctx.oidc.session!.grantIdFor(client.id);
+    if (!given) return undefined;
+    const consent = await this.consents.findActive(given);
+    if (!consent || consent.userId !== ctx.oidc.session!.accountId) return undefined;
+    const standpoint = await this.standpoint(consent.userId, client);
+    return standpoint?.organization.id === consent.organizationId ? ctx.oidc.provider.Grant.find(given) : undefined;
+  }
+
+  isOutdated(ctx: KoaContextWithOIDC, user: Pick<User, 'passwordChangedAt'>): boolean {
+    const signedInAt = ctx.oidc.session?.loginTs;
+    return signedInAt !== undefined && user.passwordChangedAt !== null && signedInAt * 1000 < user.passwordChangedAt.getTime() - 1000;
+  }
+}

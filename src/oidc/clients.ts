@@ -1,0 +1,76 @@
+import type { Client, ClientMetadata, Provider } from 'oidc-provider';
+import type { ClientRecord, ClientsService } from '../modules/clients/clients.service.js';
+import { formatScope } from '../kernel/scope-set.js';
+import { toWireError } from './wire-errors.js';
+import { OIDC_SCOPES } from './resource-access.js';
+
+const records = new WeakMap<Client, ClientRecord>();
+
+/** Our record of a client that the library handed to a hook. */
+export function clientRecordOf(client: Client): ClientRecord {
+  const record = records.get(client);
+  if (!record) throw new TypeError('the client did not come from our registry');
+  return record;
+}
+
+/**
+ * Makes the library take its clients from our registry: built once for each version of the record, and with secrets that
+ * are compared as hashes. Only active clients exist for the protocol; an unknown one and a wrong secret read alike.
+ */
+export function useClientRegistry(provider: Provider, clients: ClientsService): void {
+  const built = new Map<string, { record: ClientRecord; client: Client }>();
+
+  provider.Client.find = async function find(id: string): Promise<Client | undefined> {
+    const record = await clients.findCached(id).catch((error: unknown) => { throw toWireError(error); });
+    if (record?.status !== 'active') {
+      built.delete(id);
+      return undefined;
+    }
+    const known = built.get(id);
+    if (known && known.record.version === record.version) {
+      // Secrets come and go without a new version of the client: always compare against the newest record.
+      if (known.record !== record) records.set(known.client, known.record = record);
+      return known.client;
+    }
+    const client = new (provider.Client as unknown as new (metadata: ClientMetadata) => Client)(clientMetadata(record));
+    records.set(client, record);
+    if (built.size >= 10_000) built.clear();
+    built.set(id, { record, client });
+    return client;
+  } as typeof provider.Client.find;
+
+  provider.Client.prototype.compareClientSecret = function compareClientSecret(this: Client, presented: string): boolean {
+    const record = clientRecordOf(this);
+    const secretId = clients.verifySecret(record, presented);
+    if (secretId === undefined) return false;
+    clients.touch(secretId, record.id);
+    return true;
+  };
+}
+
+/** OpenID Connect Dynamic Client Registration section 2, as the library wants it. */
+function clientMetadata(record: ClientRecord): ClientMetadata {
+  const isPublicKeyClient = record.tokenEndpointAuthMethod === 'private_key_jwt';
+  return {
+    client_id: record.id,
+    client_name: record.name,
+    application_type: record.applicationType,
+    token_endpoint_auth_method: record.tokenEndpointAuthMethod,
+    // The library wants to see a secret; what is compared are the hashes in our registry.
+    ...(record.tokenEndpointAuthMethod.startsWith('client_secret') && { client_secret: 'kept as hashes in the registry' }),
+    ...(isPublicKeyClient && (record.jwks ? { jwks: record.jwks as ClientMetadata['jwks'] } : { jwks_uri: record.jwksUri })),
+    grant_types: [...record.grantTypes],
+    response_types: record.grantTypes.includes('authorization_code') ? ['code'] : [],
+    redirect_uris: [...record.redirectUris],
+    post_logout_redirect_uris: [...record.postLogoutRedirectUris],
+    scope: formatScope(OIDC_SCOPES.filter((scope) => record.scopes.has(scope))) || undefined,
+    dpop_bound_access_tokens: record.dpopBoundAccessTokens,
+    require_pushed_authorization_requests: record.requirePushedAuthorizationRequests,
+    id_token_signed_response_alg: 'RS256',
+    introspection_signed_response_alg: 'ES256',
+    client_uri: record.clientUri,
+    logo_uri: record.logoUri,
+    policy_uri: record.policyUri,
+    tos_uri: record.tosUri,
+  };
+}

@@ -1,0 +1,64 @@
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import type { Config } from '../platform/config/config.js';
+import { runWithRequestContext, type RequestContext } from '../platform/http/request-context.js';
+import { PROTOCOL_ROUTES, protocolTarget, type ProtocolTarget } from './protocol-routes.js';
+
+export interface DispatchParts {
+  readonly config: Config;
+  /** Begins a request: its id, its source, its line in the access log. */
+  readonly openRequest: (request: IncomingMessage, response: ServerResponse) => RequestContext;
+  readonly protocol: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+}
+
+/**
+ * The one place where requests part ways: protocol paths go straight to the protocol engine, before any body parser;
+ * everything else to Fastify. What both need (request id, access log, pinned host) happens here, once.
+ */
+export function dispatchingServer(parts: () => DispatchParts, rest: RequestListener): Server {
+  return createServer((request, response) => {
+    const { config, openRequest, protocol } = parts();
+    const context = openRequest(request, response);
+    runWithRequestContext(context, () => {
+      if (!isHostKnown(config, request)) return refuse(response, 421, 'misdirected_request', 'This server is not the authority for that host.');
+      const target = protocolTarget(request.url ?? '/');
+      if (!target) {
+        rest(request, response);
+        return undefined;
+      }
+      pin(config, request, target);
+      return protocol(request, response).catch(() => {
+        if (!response.headersSent) refuse(response, 500, 'server_error', 'The request could not be completed.');
+        else response.destroy();
+      });
+    });
+  });
+}
+
+/** Probes reach a node by its address; everything else has to name a host that is ours. */
+function isHostKnown(config: Config, { headers, url = '' }: IncomingMessage): boolean {
+  if (/^\/(health|metrics)(\/|\?|$)/.test(url)) return true;
+  return headers.host !== undefined && config.hosts.has(headers.host.toLowerCase());
+}
+
+/**
+ * The library builds URLs, the audience of assertions and the DPoP `htu` from the Host header: it gets to see the issuer's
+ * and no other.
+ */
+function pin(config: Config, request: IncomingMessage, target: ProtocolTarget): void {
+  const { host, protocol } = new URL(config.issuer);
+  request.headers.host = host;
+  request.headers['x-forwarded-host'] = host;
+  request.headers['x-forwarded-proto'] = protocol.slice(0, -1);
+  const query = request.url!.indexOf('?');
+  request.url = target.path + (query === -1 ? '' : request.url!.slice(query));
+  (request as { originalUrl?: string }).originalUrl = request.url;
+  if (!target.isBackChannel) return;
+  // Errors would turn into a page for who accepts one; introspection alone has a second kind of answer.
+  const wantsJwt = target.path === PROTOCOL_ROUTES.introspection && request.headers.accept?.includes('application/token-introspection+jwt');
+  request.headers.accept = wantsJwt ? 'application/token-introspection+jwt' : 'application/json';
+}
+
+function refuse(response: ServerResponse, status: number, error: string, description: string): void {
+  response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' });
+  response.end(JSON.stringify({ error, error_description: description }));
+}

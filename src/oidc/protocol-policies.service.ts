@@ -1,0 +1,93 @@
+import { Injectable } from '@nestjs/common';
+import { errors, type Client, type KoaContextWithOIDC, type ResourceServer } from 'oidc-provider';
+import { parseScope } from '../kernel/scope-set.js';
+import { ResourcesService } from '../modules/resources/resources.service.js';
+import { Config } from '../platform/config/config.js';
+import { clientRecordOf } from './clients.js';
+import type { RequestState } from './request-state.js';
+import { grantedScopes, offeredScopes, OIDC_SCOPES, refusedOidcScopes, resolveResource, withoutOidcScopes } from './resource-access.js';
+import { onTheWire } from './wire-errors.js';
+
+/** A token of either kind, as the library hands it to its policies. */
+interface PolicedToken {
+  readonly kind: string;
+  readonly clientId?: string;
+  readonly aud?: string | string[];
+  readonly extra?: { readonly [claim: string]: unknown };
+  isSenderConstrained?(): boolean;
+}
+
+/** Who may see or end a token, and what a client may ask of a resource. */
+@Injectable()
+export class ProtocolPolicies {
+  readonly resourceServer = onTheWire((ctx: KoaContextWithOIDC, identifier: string, client: Client) => this.describeResource(ctx, identifier, client));
+
+  constructor(private readonly config: Config, private readonly resources: ResourcesService) {}
+
+  /**
+   * A token may be seen by its own client, by a resource server it is meant for, and by a client that administers tokens,
+   * within one organization. Anybody else learns that it is inactive (RFC 7662 section 2.2), and that is on record.
+   */
+  async mayIntrospect(ctx: KoaContextWithOIDC, client: Client, token: PolicedToken): Promise<boolean> {
+    const record = clientRecordOf(client);
+    if (token.clientId === record.id) return true;
+    const isOfOrganization = record.organizationId !== null && token.extra?.['tenant_id'] === record.organizationId;
+    const isServed = [token.aud ?? []].flat().some((audience) => record.servedResources.has(audience));
+    if (isOfOrganization && client.clientAuthMethod !== 'none' && (isServed || record.scopes.has('tokens:read'))) return true;
+    (ctx.state as RequestState).refusal = { event: 'introspection.error', error: new errors.AccessDenied('the client may not see this token') };
+    return false;
+  }
+
+  /** A token may be ended by its own client, and by a client that administers tokens in the same organization (RFC 7009 section 2.1). */
+  async mayRevoke(_ctx: KoaContextWithOIDC, client: Client, token: PolicedToken): Promise<boolean> {
+    const record = clientRecordOf(client);
+    if (token.clientId === record.id) return true;
+    const isOfOrganization = record.organizationId !== null && token.extra?.['tenant_id'] === record.organizationId;
+    if (isOfOrganization && client.clientAuthMethod !== 'none' && record.scopes.has('tokens:revoke')) return true;
+    throw new errors.InvalidRequest('the client may not revoke this token');
+  }
+
+  /** Rotation may be left out for confidential clients whose refresh tokens are bound to a key (RFC 9700 section 2.2.2). */
+  mustRotate(ctx: KoaContextWithOIDC): boolean {
+    const client = ctx.oidc.client!;
+    const isBound = (ctx.oidc.entities.RefreshToken as PolicedToken | undefined)?.isSenderConstrained?.() === true;
+    return clientRecordOf(client).rotateRefreshTokens || client.clientAuthMethod === 'none' || !isBound;
+  }
+
+  /** Of several granted resources a token request that names none gets this server's own, else the first. */
+  defaultResource(oneOf: readonly string[] | undefined): string {
+    return oneOf === undefined || oneOf.includes(this.config.apiResource) ? this.config.apiResource : oneOf[0]!;
+  }
+
+  /**
+   * What the library may know of a resource: exactly the scopes that this client may have there. A request without scopes
+   * becomes one for the defaults; one for more than is offered is refused, where the library would drop the rest in silence.
+   */
+  private async describeResource(ctx: KoaContextWithOIDC, identifier: string, client: Client): Promise<ResourceServer> {
+    const record = clientRecordOf(client);
+    const resource = await resolveResource(this.resources, record, identifier);
+    if (ctx.oidc.route === 'authorization' || ctx.oidc.route === 'pushed_authorization_request') await this.settleScope(ctx, client);
+    return {
+      scope: [...offeredScopes(record, resource), ...OIDC_SCOPES.filter((scope) => resource.isBuiltIn && scope !== 'offline_access' && record.scopes.has(scope))].join(' '),
+      audience: resource.identifier,
+      accessTokenFormat: resource.tokenFormat,
+      accessTokenTTL: resource.accessTokenTtl,
+      jwt: { sign: { alg: resource.signingAlgorithm } },
+    };
+  }
+
+  private async settleScope(ctx: KoaContextWithOIDC, client: Client): Promise<void> {
+    const record = clientRecordOf(client);
+    const params = ctx.oidc.params as { scope?: string; resource?: string | string[] };
+    const requested = parseScope(params.scope);
+    const refused = refusedOidcScopes(record, requested);
+    if (refused.length > 0) throw new errors.InvalidScope('the client is not registered for these scopes', refused.join(' '));
+    const wanted = withoutOidcScopes(requested);
+    const identifiers = [params.resource ?? this.config.apiResource].flat();
+    const known = await Promise.all(identifiers.map((identifier) => resolveResource(this.resources, record, identifier)));
+    // With several resources each scope has to be offered by one of them.
+    const union = { ...known[0]!, scopes: new Set(known.flatMap((resource) => [...resource.scopes])) };
+    if (wanted.length > 0) grantedScopes(record, union, wanted);
+    else if (requested.length === 0) params.scope = grantedScopes(record, union, []).join(' ') || undefined;
+  }
+}

@@ -1,0 +1,49 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
+import type { Provider } from 'oidc-provider';
+import { KeyRing } from '../platform/crypto/key-ring.service.js';
+import { ProtocolGrants } from './grants/protocol-grants.service.js';
+import { ProtocolStorage } from './protocol-storage.service.js';
+import { ProviderFactory } from './provider-factory.js';
+
+/** The protocol engine in service. A change of keys swaps in a new one; requests under way finish on the old. */
+@Injectable()
+export class ProtocolServer implements OnApplicationBootstrap {
+  private readonly logger = new Logger('oidc');
+  private serving?: { readonly provider: Provider; readonly callback: (request: IncomingMessage, response: ServerResponse) => Promise<void> };
+
+  constructor(
+    private readonly factory: ProviderFactory,
+    private readonly storage: ProtocolStorage,
+    private readonly grants: ProtocolGrants,
+    private readonly keyRing: KeyRing,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.swap();
+    this.keyRing.subscribe(() => {
+      try {
+        this.swap();
+      } catch (error) {
+        this.logger.error('the protocol engine could not take up new keys and goes on with the old ones', error as Error);
+      }
+    });
+  }
+
+  /** @throws TypeError before the application has started */
+  get provider(): Provider {
+    if (!this.serving) throw new TypeError('the protocol engine is not in service yet');
+    return this.serving.provider;
+  }
+
+  async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    await this.serving!.callback(request, response);
+  }
+
+  private swap(): void {
+    const provider = this.factory.create(this.storage.adapter);
+    this.storage.attach(provider);
+    this.grants.register(provider);
+    this.serving = { provider, callback: provider.callback() };
+  }
+}

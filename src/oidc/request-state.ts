@@ -1,0 +1,20 @@
+import Provider from 'oidc-provider';
+import type { AccessTokenClaims } from '../modules/tokens/token-verifier.service.js';
+import type { UnitOfWork } from './unit-of-work.js';
+
+/** What our code keeps on one protocol request, reachable from the library's hooks. */
+export interface RequestState {
+  /** Writes of a grant in flight. */
+  work?: UnitOfWork;
+  /** An access token that was presented and verified as ours, and the one-request handle it goes by inside the library. */
+  presented?: { readonly handle: string; readonly claims: AccessTokenClaims };
+  /** RFC 7009 with our extension: mark what descends from the token as ended too. */
+  revokeChildren?: boolean;
+  /** What the library refused, for the record. */
+  refusal?: { readonly event: string; readonly error: Error };
+}
+
+/** The state of the request being served; undefined outside of one. */
+export function currentState(): RequestState | undefined {
+  return Provider.ctx?.state as RequestState | undefined;
+}

@@ -1,0 +1,52 @@
+import { errors } from 'oidc-provider';
+import type { OrganizationId } from '../kernel/ids.js';
+import { covers, narrow, uncovered } from '../kernel/scope-set.js';
+import type { ClientRecord } from '../modules/clients/clients.service.js';
+import type { ResolvedResource, ResourcesService } from '../modules/resources/resources.service.js';
+
+/** Scopes of OpenID Connect Core section 5.4 and 11. They say what a client may learn or keep, not what it may do. */
+export const OIDC_SCOPES = ['openid', 'profile', 'email', 'offline_access'] as const;
+const OIDC = new Set<string>(OIDC_SCOPES);
+
+/** Clients of the installation itself belong to no organization: they know the built-in resource alone. */
+const NO_ORGANIZATION = '00000000-0000-0000-0000-000000000000' as OrganizationId;
+
+/** @throws InvalidTarget (RFC 8707 section 2) */
+export async function resolveResource(resources: ResourcesService, client: ClientRecord, identifier: string): Promise<ResolvedResource> {
+  const resource = await resources.resolve(identifier, client.organizationId ?? NO_ORGANIZATION);
+  if (!resource) throw new errors.InvalidTarget('the resource is unknown to this client');
+  return resource;
+}
+
+/** Everything this client may ever be given at this resource. */
+export function offeredScopes(client: ClientRecord, resource: ResolvedResource): string[] {
+  return narrow(client.scopes, resource.scopes);
+}
+
+/**
+ * The scopes of one request: those asked for, or the client's defaults when it asked for none.
+ *
+ * @param requested the `scope` parameter, split
+ * @throws InvalidScope when one is not offered: nothing is dropped in silence
+ */
+export function grantedScopes(client: ClientRecord, resource: ResolvedResource, requested: readonly string[]): string[] {
+  if (requested.length === 0) return defaultScopes(client, resource);
+  const beyond = requested.filter((scope) => !covers(client.scopes, scope) || !covers(resource.scopes, scope));
+  if (beyond.length > 0) throw new errors.InvalidScope('the client may not have all of these scopes at this resource', beyond.join(' '));
+  return [...requested];
+}
+
+/** What a request without `scope` gets (RFC 6749 section 3.3): the client's defaults at this resource, or all it may have. */
+export function defaultScopes(client: ClientRecord, resource: ResolvedResource): string[] {
+  const offered = offeredScopes(client, resource).filter((scope) => !OIDC.has(scope));
+  return client.defaultScopes.size > 0 ? offered.filter((scope) => client.defaultScopes.has(scope)) : offered;
+}
+
+export function withoutOidcScopes(scopes: Iterable<string>): string[] {
+  return [...scopes].filter((scope) => !OIDC.has(scope));
+}
+
+/** Those OIDC scopes of a request that the client is not registered for. */
+export function refusedOidcScopes(client: ClientRecord, requested: Iterable<string>): string[] {
+  return uncovered(client.scopes, [...requested].filter((scope) => OIDC.has(scope)));
+}

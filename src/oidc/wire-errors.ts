@@ -1,0 +1,44 @@
+import { errors } from 'oidc-provider';
+import { DomainError } from '../kernel/domain-error.js';
+import { isDatabaseUnavailable } from '../platform/database/database-unavailable.js';
+
+/**
+ * The one table from our errors to those of OAuth (RFC 6749 section 5.2, and what refines it). REST has its own,
+ * `platform/http/problem.filter.ts`.
+ */
+export function toWireError(error: unknown): unknown {
+  if (error instanceof errors.OIDCProviderError) return error;
+  if (isDatabaseUnavailable(error)) return unavailable('The database does not answer at the moment.', error);
+  if (!(error instanceof DomainError)) return error;
+  switch (error.kind) {
+    case 'unavailable': return unavailable(error.message, error);
+    case 'throttled': return wireError(429, 'slow_down', error.message, error);
+    case 'unauthenticated': return describe(new errors.InvalidClientAuth({ cause: error }), error.message);
+    case 'forbidden': case 'conflict': case 'not_found': return describe(new errors.InvalidGrant({ cause: error }), error.message);
+    case 'invalid': case 'too_large': return new errors.InvalidRequest(error.message, undefined, { cause: error });
+  }
+}
+
+function unavailable(description: string, cause: unknown) {
+  return wireError(503, 'temporarily_unavailable', description, cause);
+}
+
+function describe(error: Error, description: string) {
+  return Object.assign(error, { error_description: description });
+}
+
+function wireError(status: number, code: string, description: string, cause: unknown) {
+  const error = new errors.OIDCProviderError(status, code);
+  return Object.assign(error, { error_description: description, expose: true, cause });
+}
+
+/** Wraps a hook of the library so that what it throws reaches the client as the table says. */
+export function onTheWire<Arguments extends unknown[], Result>(hook: (...args: Arguments) => Promise<Result>): (...args: Arguments) => Promise<Result> {
+  return async (...args) => {
+    try {
+      return await hook(...args);
+    } catch (error) {
+      throw toWireError(error);
+    }
+  };
+}
