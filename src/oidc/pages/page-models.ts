@@ -72,13 +72,3 @@ export interface ConfirmSignOutModel {
   /** The client that asked. */
   readonly clientName?: string;
 }
-
-/** Empty for the first view; the rest serves a browser without script, whose form posts arrive as whole pages. */
-export interface SetupModel {
-  readonly error?: string;
-  /** Sentences by field name: `secret`, `organization_name`, `name`, `email`, `password`. */
-  readonly fieldErrors?: Readonly<Record<string, string>>;
-  /** What was typed, without the password and the secret. */
-  readonly values?: { readonly organization_name?: string; readonly name?: string; readonly email?: string };
-  readonly isDone?: boolean;
-}

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Config } from '../../platform/config/config.js';
-import type { ConfirmSignOutModel, ConsentModel, ErrorModel, SetupModel, SignInModel } from './page-models.js';
+import type { ConfirmSignOutModel, ConsentModel, ErrorModel, SignInModel } from './page-models.js';
 import { renderPage } from './page-templates.js';
 
 /**
@@ -60,9 +60,9 @@ export class Pages {
     return this.render('confirm-sign-out', nonce, model);
   }
 
-  /** The first start. Send with `allowScript: true`; the script only makes it more comfortable. */
-  setup(nonce: string, model: SetupModel = {}): string {
-    return this.render('setup', nonce, { fieldErrors: {}, values: {}, ...model });
+  /** The first start. Posts `secret`, `organization_name`, `name`, `email`, `password`. Send with `allowScript: true`. */
+  setup(nonce: string): string {
+    return this.render('setup', nonce, {});
   }
 
   /** What stands at `/`. */

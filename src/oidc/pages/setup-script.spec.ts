@@ -100,10 +100,11 @@ describe('the script of the setup page', () => {
     expect(element('setup-submit').disabled).toBe(false);
   });
 
-  it('brings the code back into sight when the code is what is wrong', async () => {
-    const { hidden, submit } = page('#old', refusal(400, { detail: 'The code has been used.', errors: [{ field: 'secret', message: 'It has been used.' }] }));
+  it.each([['weak_password', 'password'], ['email_malformed', 'email'], ['invalid_setup_secret', 'secret']])('shows the refusal %s at the field %s', async (code, field) => {
+    const { element, submit } = page('#code', refusal(400, { code, detail: 'Because of this.' }));
     await submit();
-    expect(hidden('secret-field')).toBe(false);
+    expect([element(`${field}-error`).textContent, element(field).hasFocus, element(`${field}-field`).hidden]).toEqual(['Because of this.', true, false]);
+    expect(element('setup-error-text').textContent).toBe('One field needs another look.');
   });
 
   it.each([

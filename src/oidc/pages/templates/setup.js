@@ -3,6 +3,8 @@
   const byId = (id) => document.getElementById(id);
   const form = byId('setup-form');
   const submit = byId('setup-submit');
+  // Refusals that concern one field, by their code.
+  const FIELD_OF = { invalid_setup_secret: 'secret', weak_password: 'password', email_malformed: 'email', email_taken: 'email' };
 
   const secret = location.hash.slice(1);
   if (secret) {
@@ -44,7 +46,9 @@
       const problem = await answer.json().catch(() => ({}));
       const wrong = {};
       for (const error of problem.errors ?? []) wrong[error.field] ??= error.message;
-      show(problem.detail ?? `The server answered with status ${answer.status}.`, wrong);
+      const field = FIELD_OF[problem.code];
+      if (field) wrong[field] = problem.detail;
+      show(field ? 'One field needs another look.' : problem.detail ?? `The server answered with status ${answer.status}.`, wrong);
     } catch {
       show('The server could not be reached. Check that it is running, and try again.', {});
     } finally {
