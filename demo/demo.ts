@@ -21,7 +21,7 @@ async function play(server: ThrowawayServer, story: Story): Promise<void> {
   story.chapter('An operator registers an agent');
   const operator = await discover(server.issuer, 'bootstrap', server.bootstrapSecret);
   story.done('discovery', `${server.issuer}/.well-known/openid-configuration`);
-  const operatorToken = await oidc.clientCredentialsGrant(operator, { scope: 'agents:write weather:read' });
+  const operatorToken = await oidc.clientCredentialsGrant(operator, { scope: 'agents:write' });
   story.done('the operator gets a token', `scope ${operatorToken.scope}`);
   const registered = await call(operatorToken.access_token, api('/agents/register'), 'POST', {
     agent_name: 'weather-scout',
