@@ -38,7 +38,8 @@ export class ClientSecrets {
    */
   async add(manager: EntityManager, client: Pick<Client, 'id' | 'tokenEndpointAuthMethod'>, { label = null, expiresAt = null }: NewSecret): Promise<{ secret: ClientSecret; text: string }> {
     if (!usesSecrets(client.tokenEndpointAuthMethod)) throw secretsNotUsed(client.tokenEndpointAuthMethod);
-    if (expiresAt && expiresAt.getTime() <= now()) throw secretExpiryPast();
+    // Written so that a date which does not exist is refused too.
+    if (expiresAt && !(expiresAt.getTime() > now())) throw secretExpiryPast();
     if (await this.countLive(manager, client.id) >= MOST_LIVE) throw tooManySecrets(MOST_LIVE);
     const { text, prefix, hash } = this.secrets.mint('client');
     const secret = manager.create(ClientSecret, {
