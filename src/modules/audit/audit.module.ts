@@ -1,6 +1,11 @@
 import { Global, Module } from '@nestjs/common';
+import { RefusalRecorder } from '../../platform/http/refusal-recorder.js';
 import { AuditLog } from './audit-log.service.js';
+import { RequestRefusals } from './request-refusals.service.js';
 
 @Global()
-@Module({ providers: [AuditLog], exports: [AuditLog] })
+@Module({
+  providers: [AuditLog, { provide: RefusalRecorder, useClass: RequestRefusals }],
+  exports: [AuditLog, RefusalRecorder],
+})
 export class AuditModule {}

@@ -6,6 +6,8 @@ import type { AuditParty } from '../audit/audit-event.js';
 import { AuditLog } from '../audit/audit-log.service.js';
 import { ConsentGrant, type ConsentGrantId } from './consent-grant.entity.js';
 
+type NewConsent = Omit<ConsentGrant, 'revokedAt' | 'createdAt'>;
+
 /** Consents: given on the consent page, revoked by the person, by the protocol when a token is stolen, or by an administrator. */
 @Injectable()
 export class ConsentGrants {
@@ -20,18 +22,28 @@ export class ConsentGrants {
     return this.grants.findOneBy({ id: id as ConsentGrantId, revokedAt: IsNull() });
   }
 
-  /** Records that a person agreed. What they agreed to before for the same client and organization ends with it. */
-  async give(grant: Omit<ConsentGrant, 'revokedAt' | 'createdAt'>, replaces: string | undefined, details: { scope: string }): Promise<void> {
-    const actor: AuditParty = { kind: 'user', id: grant.userId, client_id: grant.clientId };
+  /** Records that a person agreed; answers the consent's id. */
+  async give(grant: NewConsent, details: { scope: string }): Promise<string> {
     await this.dataSource.transaction(async (manager) => {
-      if (replaces && await markRevoked(manager, replaces)) {
-        await manager.insert(ConsentGrant, { ...grant, payload: grant.payload as object });
-        await this.audit.recordIn(manager, consentEvent('consent.revoked', grant, replaces, actor, { replaced_by: grant.id }), consentEvent('consent.granted', grant, grant.id, actor, details));
-        return;
-      }
       await manager.insert(ConsentGrant, { ...grant, payload: grant.payload as object });
-      await this.audit.recordIn(manager, consentEvent('consent.granted', grant, grant.id, actor, details));
+      await this.audit.recordIn(manager, consentEvent('consent.granted', grant, grant.id, personOf(grant), details));
     });
+    return grant.id;
+  }
+
+  /**
+   * Records that a person agreed to more for the same client: what they agreed to before goes on. When it was revoked
+   * meanwhile, a consent of its own is given. Answers the id of the one that stands.
+   */
+  async extend(id: string, grant: NewConsent, details: { scope: string }): Promise<string> {
+    const isExtended = await this.dataSource.transaction(async (manager) => {
+      const { affected } = await manager.update(ConsentGrant, { id: id as ConsentGrantId, userId: grant.userId, clientId: grant.clientId, revokedAt: IsNull() },
+        { payload: grant.payload as object, expiresAt: grant.expiresAt });
+      if (affected !== 1) return false;
+      await this.audit.recordIn(manager, consentEvent('consent.granted', grant, id, personOf(grant), details));
+      return true;
+    });
+    return isExtended ? id : this.give(grant, details);
   }
 
   /** Ends a consent and, with it, every token that stands on it. Answers whether it was still standing. */
@@ -44,6 +56,10 @@ export class ConsentGrants {
       return true;
     });
   }
+}
+
+function personOf(grant: NewConsent): AuditParty {
+  return { kind: 'user', id: grant.userId, client_id: grant.clientId };
 }
 
 async function markRevoked(manager: EntityManager, id: string): Promise<boolean> {

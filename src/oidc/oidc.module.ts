@@ -1,0 +1,34 @@
+import { Module } from '@nestjs/common';
+import { AgentsModule } from '../modules/agents/agents.module.js';
+import { ClientsModule } from '../modules/clients/clients.module.js';
+import { OrganizationsModule } from '../modules/organizations/organizations.module.js';
+import { ResourcesModule } from '../modules/resources/resources.module.js';
+import { ScopesModule } from '../modules/scopes/scopes.module.js';
+import { UsersModule } from '../modules/users/users.module.js';
+import { AccessTokenFormat } from './access-token-format.js';
+import { Accounts } from './accounts.service.js';
+import { AtomicGrants } from './grants/atomic-grants.js';
+import { ProtocolGrants } from './grants/protocol-grants.service.js';
+import { ConsentPresenter } from './interactions/consent-presenter.service.js';
+import { InteractionsController } from './interactions/interactions.controller.js';
+import { Interactions } from './interactions/interactions.service.js';
+import { LandingPageController } from './pages/landing-page.controller.js';
+import { Pages } from './pages/pages.js';
+import { SetupPageController } from './pages/setup-page.controller.js';
+import { ProtocolObjects } from './protocol-objects.store.js';
+import { ProtocolPages } from './protocol-pages.service.js';
+import { ProtocolPolicies } from './protocol-policies.service.js';
+import { ProtocolServer } from './protocol-server.service.js';
+import { ProtocolStorage } from './protocol-storage.service.js';
+import { ProviderFactory } from './provider-factory.js';
+
+@Module({
+  imports: [OrganizationsModule, UsersModule, ScopesModule, ResourcesModule, ClientsModule, AgentsModule],
+  controllers: [InteractionsController, LandingPageController, SetupPageController],
+  providers: [
+    AccessTokenFormat, Accounts, AtomicGrants, ConsentPresenter, Interactions, Pages, ProtocolGrants, ProtocolObjects,
+    ProtocolPages, ProtocolPolicies, ProtocolServer, ProtocolStorage, ProviderFactory,
+  ],
+  exports: [ProtocolServer],
+})
+export class OidcModule {}
