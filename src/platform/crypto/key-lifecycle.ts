@@ -66,9 +66,12 @@ export function publicationLead(timing: KeyTiming): number {
   return timing.jwksMaxAge + timing.pollInterval + 2 * timing.clockSkew;
 }
 
-/** From the successor's activation to retirement: the slowest clock's last signature must have expired by the fastest clock. Seconds. */
+/**
+ * From the successor's activation to retirement: what the last node to learn of the successor signed last must have expired.
+ * The skew counts for the clocks that stamped the succession, that dated the token, and that serves the JWKS. Seconds.
+ */
 export function retirementLag(timing: KeyTiming): number {
-  return timing.longestTokenLifetime + timing.pollInterval + 2 * timing.clockSkew;
+  return timing.longestTokenLifetime + timing.pollInterval + 3 * timing.clockSkew;
 }
 
 /** The state of every key of one or more algorithms. */

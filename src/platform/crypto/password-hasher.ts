@@ -20,8 +20,7 @@ export class PasswordHasher {
   readonly #longestQueue: number;
   readonly #waiting: (() => void)[] = [];
   #running = 0;
-  /** Of no password, but checked at the same price, so that an unknown name answers as slowly as a known one. */
-  readonly #nobody = `$argon2id$v=19$m=${PARAMETERS.memoryCost},t=${PARAMETERS.timeCost},p=${PARAMETERS.parallelism}$${unpadded(16)}$${unpadded(32)}`;
+  readonly #nobody = hashOfNobody();
 
   constructor(limits: { slots?: number; longestQueue?: number } = {}) {
     this.#slots = limits.slots ?? Math.max(1, availableParallelism() - 1);
@@ -65,6 +64,11 @@ export class PasswordHasher {
       else this.#running -= 1;
     }
   }
+}
+
+/** The hash of no password, but checked at the same price, so that an unknown name answers as slowly as a known one. */
+export function hashOfNobody(): string {
+  return `$argon2id$v=19$m=${PARAMETERS.memoryCost},t=${PARAMETERS.timeCost},p=${PARAMETERS.parallelism}$${unpadded(16)}$${unpadded(32)}`;
 }
 
 function unpadded(bytes: number): string {
