@@ -54,6 +54,11 @@ export function scopesOfRole(role: Role): ReadonlySet<ApiScope> {
   return SCOPES[role];
 }
 
+/** May a member with this role hold this scope? Scopes of other APIs are not ours to judge by role. */
+export function roleAllows(role: Role, scope: string): boolean {
+  return !Object.hasOwn(API_SCOPES, scope) || SCOPES[role].has(scope as ApiScope);
+}
+
 export function isAbove(role: Role, other: Role): boolean {
   return RANK[role] > RANK[other];
 }
