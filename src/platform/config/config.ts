@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import {
-  connectionUrl, dependentFlag, emailAddress, file, flag, folder, issuerUrl, listenAddress, oneOf, seconds, secretKey, secretText, wholeNumber,
+  connectionUrl, dependentFlag, emailAddress, file, flag, folder, hostList, issuerUrl, listenAddress, oneOf, seconds, secretKey, secretText, wholeNumber,
 } from './setting.js';
 
 const DAY = 24 * 3600;
@@ -13,6 +13,7 @@ export const settingGroups = {
   'Where clients reach it': {
     LEGATE_MODE: oneOf('production refuses generated keys, an http issuer, the demo API, and the embedded database unless LEGATE_ALLOW_EMBEDDED=1.', ['development', 'production'], 'development'),
     LEGATE_ISSUER: issuerUrl('The issuer identifier: scheme, host and port under which clients reach this server. No path and no trailing slash. Every URL that leaves the server is built from it.', 'http://localhost:3000'),
+    LEGATE_ALLOWED_HOSTS: hostList('Further values of the Host header to answer, e.g. the name inside a cluster. Development also answers loopback names.'),
     HOST: listenAddress('Address to listen on. 0.0.0.0 for every interface, as in a container.', '127.0.0.1'),
     PORT: wholeNumber('Port to listen on. 0 takes a free one.', { min: 0, max: 65_535, fallback: 3000 }),
     LEGATE_TRUSTED_PROXIES: wholeNumber('How many reverse proxies stand in front. Their X-Forwarded-For entries name the source address and their X-Request-Id names the request. With 0 neither header is believed.', { min: 0, max: 10, fallback: 0 }),
@@ -73,6 +74,8 @@ export class Config {
   readonly issuer: string;
   /** Identifier (RFC 8707) of this server's own REST API, the default resource of a token request. */
   readonly apiResource: string;
+  /** Values of the Host header that this server answers to, lower-case. */
+  readonly hosts: ReadonlySet<string>;
   readonly host; readonly port;
   readonly logLevel; readonly logFormat; readonly accessLog;
   readonly metricsToken;
@@ -92,6 +95,7 @@ export class Config {
     this.isProduction = environment.LEGATE_MODE === 'production';
     this.issuer = environment.LEGATE_ISSUER;
     this.apiResource = `${environment.LEGATE_ISSUER}/api`;
+    this.hosts = answeredHosts(environment);
     this.host = environment.HOST;
     this.port = environment.PORT;
     this.logLevel = environment.LOG_LEVEL;
@@ -122,4 +126,9 @@ export class Config {
     this.keyRotationDays = environment.LEGATE_KEY_ROTATION_DAYS;
     this.jwksMaxAge = environment.LEGATE_JWKS_MAX_AGE;
   }
+}
+
+function answeredHosts({ LEGATE_ISSUER, LEGATE_ALLOWED_HOSTS, LEGATE_MODE, PORT }: Environment): ReadonlySet<string> {
+  const loopback = LEGATE_MODE === 'development' ? ['localhost', '127.0.0.1', '[::1]'].map((name) => `${name}:${PORT}`) : [];
+  return new Set([new URL(LEGATE_ISSUER).host, ...LEGATE_ALLOWED_HOSTS, ...loopback]);
 }

@@ -58,6 +58,11 @@ export function listenAddress(description: string, fallback: string) {
     .register(settings, { description, allowed: 'an IP address or a host name', fallback });
 }
 
+export function hostList(description: string) {
+  return z.string().toLowerCase().regex(/^[a-z0-9._:[\]-]+(,[a-z0-9._:[\]-]+)*$/).transform((list) => list.split(',')).default([])
+    .register(settings, { description, allowed: 'hosts separated by commas without spaces, each with its port unless it is the default one' });
+}
+
 export function emailAddress(description: string) {
   return z.email().optional().register(settings, { description, allowed: 'an e-mail address' });
 }

@@ -6,6 +6,8 @@ export interface RequestContext {
   /** Address of the peer, or as a trusted proxy reports it. */
   readonly ip: string;
   readonly userAgent?: string;
+  /** The client that asks, as soon as it is known: for the access log. */
+  clientId?: string;
 }
 
 const storage = new AsyncLocalStorage<RequestContext>();
@@ -16,4 +18,10 @@ export function runWithRequestContext<T>(context: RequestContext, run: () => T):
 
 export function requestContext(): RequestContext | undefined {
   return storage.getStore();
+}
+
+/** Notes which client asks, once it has been authenticated. */
+export function noteClient(clientId: string): void {
+  const context = storage.getStore();
+  if (context) context.clientId = clientId;
 }

@@ -1,8 +1,8 @@
 import { pino } from 'pino';
-import { nowDate } from '../../kernel/clock.js';
+import { now } from '../../kernel/clock.js';
 import type { Config } from '../config/config.js';
 import { requestContext } from '../http/request-context.js';
-import { Log } from './log.js';
+import type { Log, LogFields, LogLevel } from './log.js';
 import { redactFields, redactText } from './redaction.js';
 import { formatText } from './text-format.js';
 
@@ -19,13 +19,12 @@ export interface LogDestination {
  * the background, and what is left is written when the process exits.
  */
 export function createLog(config: Pick<Config, 'logLevel' | 'logFormat'>, destination: LogDestination = standardOutput()): Log {
-  const isText = config.logFormat === 'text' || (config.logFormat === 'auto' && process.stdout.isTTY === true);
-  const hasColours = isText && process.stdout.isTTY === true && process.env['NO_COLOR'] === undefined;
-  return pino({
+  const stream = isText(config) ? textTo(destination) : destination;
+  const target = pino({
     level: config.logLevel,
     base: { pid: process.pid },
     messageKey: 'message',
-    timestamp: () => `,"time":"${nowDate().toISOString()}"`,
+    timestamp: () => `,"time":"${timestamp()}"`,
     formatters: { level: (level) => ({ level }), log: redactFields },
     // Errors are copied, with their causes and without their secrets, by redactFields.
     serializers: { err: (error: unknown) => error },
@@ -35,10 +34,29 @@ export function createLog(config: Pick<Config, 'logLevel' | 'logFormat'>, destin
     },
     // The last thing before a line is written, so that no way of logging avoids it.
     hooks: { streamWrite: redactText },
-  }, isText ? textTo(destination, hasColours) : destination) satisfies Log;
+  }, stream);
+  const flat = (level: LogLevel, fields: LogFields, message: string) => {
+    if (!target.isLevelEnabled(level)) return;
+    stream.write(redactText(`${JSON.stringify({ level, time: timestamp(), pid: process.pid, ...fields, message })}\n`));
+  };
+  return Object.assign(target, { flat });
 }
 
-function textTo(destination: LogDestination, hasColours: boolean): LogDestination {
+let latest = { at: NaN, text: '' };
+
+/** ISO 8601, made once a millisecond. */
+function timestamp(): string {
+  const at = now();
+  if (at !== latest.at) latest = { at, text: new Date(at).toISOString() };
+  return latest.text;
+}
+
+function isText(config: Pick<Config, 'logFormat'>): boolean {
+  return config.logFormat === 'text' || (config.logFormat === 'auto' && process.stdout.isTTY);
+}
+
+function textTo(destination: LogDestination): LogDestination {
+  const hasColours = process.stdout.isTTY && process.env['NO_COLOR'] === undefined;
   return {
     write: (line) => destination.write(formatText(line, hasColours)),
     flushSync: () => destination.flushSync?.(),

@@ -20,9 +20,4 @@ export class Sparingly {
     this.held = 0;
     return held;
   }
-
-  /** The next one is let through at once. */
-  reset(): void {
-    this.last = -Infinity;
-  }
 }

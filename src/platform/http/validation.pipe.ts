@@ -1,0 +1,57 @@
+import { ValidationPipe } from '@nestjs/common';
+import type { ValidationError } from 'class-validator';
+import { DomainError } from '../../kernel/domain-error.js';
+import type { FieldProblem } from './problem.js';
+
+const MOST_PROBLEMS = 20;
+const LONGEST_TEXT = 300;
+
+/**
+ * Holds what callers send against the DTO of the route: members that are not declared are refused, one message for each wrong
+ * field, and no more of them than a person would read.
+ */
+export function createValidationPipe(): ValidationPipe {
+  return new ValidationPipe({
+    whitelist: true,
+    forbidNonWhitelisted: true,
+    forbidUnknownValues: true,
+    transform: true,
+    stopAtFirstError: true,
+    validationError: { target: false, value: false },
+    exceptionFactory: invalidRequest,
+  });
+}
+
+function invalidRequest(failures: ValidationError[]): DomainError {
+  const errors: FieldProblem[] = [];
+  collect(failures, '', errors);
+  const [first] = errors;
+  const detail = first === undefined ? 'The request is not valid.' : `${sentence(first.message)}${others(errors.length - 1)}`;
+  return new DomainError('invalid', 'invalid_request', detail, { details: { errors } });
+}
+
+function others(count: number): string {
+  if (count === 0) return '';
+  if (count === 1) return ' One more field is wrong.';
+  return ` ${count === MOST_PROBLEMS - 1 ? 'Many' : count} more fields are wrong.`;
+}
+
+/** class-validator nests the failures of nested objects; callers get them flat, with the path of each field. */
+function collect(failures: readonly ValidationError[], parent: string, into: FieldProblem[]): void {
+  for (const failure of failures) {
+    if (into.length >= MOST_PROBLEMS) return;
+    const field = cut(parent === '' ? failure.property : `${parent}.${failure.property}`);
+    const [message] = Object.values(failure.constraints ?? {});
+    if (message !== undefined) into.push({ field, message: cut(message) });
+    collect(failure.children ?? [], field, into);
+  }
+}
+
+/** Names of unknown members come from the caller, and could fill the answer. */
+function cut(text: string): string {
+  return text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}…` : text;
+}
+
+function sentence(message: string): string {
+  return `${message.charAt(0).toUpperCase()}${message.slice(1)}${/[.!?]$/.test(message) ? '' : '.'}`;
+}

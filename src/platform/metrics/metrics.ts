@@ -1,0 +1,118 @@
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+
+/** The grants by the names they carry in metrics; whatever else is asked for counts as `other`. */
+const GRANT_NAMES = new Map([
+  ['authorization_code', 'authorization_code'], ['refresh_token', 'refresh_token'], ['client_credentials', 'client_credentials'],
+  ['urn:ietf:params:oauth:grant-type:token-exchange', 'token_exchange'], ['urn:ietf:params:oauth:grant-type:jwt-bearer', 'jwt_bearer'],
+  ['urn:ietf:params:oauth:grant-type:device_code', 'device_code'], ['urn:openid:params:grant-type:ciba', 'ciba'],
+]);
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+
+/** `refused`: the client may not have it or asked wrongly; `failed`: we could not give it. */
+export type TokenOutcome = 'issued' | 'refused' | 'failed';
+
+/** Connections of the database pool, at one moment. */
+export interface PoolState {
+  readonly total: number;
+  readonly idle: number;
+  /** Requests that wait for one. */
+  readonly waiting: number;
+}
+
+/** Password hashes being computed and waiting for their turn, at one moment. */
+export interface HashQueueState {
+  readonly running: number;
+  readonly waiting: number;
+}
+
+/**
+ * What operators watch, in Prometheus' form. No label takes a value that a client chooses. Besides ours there are the usual
+ * process metrics, among them the event loop's lag (`nodejs_eventloop_lag_p99_seconds`), reset with every reading.
+ */
+@Injectable()
+export class Metrics implements OnApplicationShutdown {
+  private readonly registry = new Registry();
+  private readonly requests = new Counter({
+    name: 'legate_http_requests_total', help: 'Requests answered, by kind of endpoint.', labelNames: ['route', 'method', 'status'], registers: [this.registry],
+  });
+  private readonly requestSeconds = new Histogram({
+    name: 'legate_http_request_duration_seconds', help: 'Time from the arrival of a request to the end of its answer.', labelNames: ['route'],
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10], registers: [this.registry],
+  });
+  private readonly tokens = new Counter({
+    name: 'legate_tokens_total', help: 'Token requests decided, by grant and outcome.', labelNames: ['grant', 'outcome'], registers: [this.registry],
+  });
+  private readonly batchSize = new Histogram({
+    name: 'legate_commit_batch_size', help: 'Records written by one group commit.', buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256], registers: [this.registry],
+  });
+  private readonly batchSeconds = new Histogram({
+    name: 'legate_commit_duration_seconds', help: 'Time from the sending of a group commit to its durable end.',
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5], registers: [this.registry],
+  });
+  /** Looking a time series up by its labels costs more than counting, so the ones in use are kept. Bounded by the closed lists of labels. */
+  private readonly requestSeries = new Map<string, { count: Counter.Internal; seconds: Histogram.Internal<'route'> }>();
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry });
+  }
+
+  /**
+   * @param route see `routeClass`
+   * @param seconds from arrival to the end of the answer
+   */
+  requestAnswered(route: string, method: string, status: number, seconds: number): void {
+    const known = METHODS.has(method) ? method : 'OTHER';
+    const key = `${route} ${known} ${status}`;
+    let series = this.requestSeries.get(key);
+    if (!series) {
+      series = { count: this.requests.labels(route, known, String(status)), seconds: this.requestSeconds.labels(route) };
+      this.requestSeries.set(key, series);
+    }
+    series.count.inc();
+    series.seconds.observe(seconds);
+  }
+
+  /** @param grantType the request's `grant_type`, as sent */
+  tokenDecided(grantType: string, outcome: TokenOutcome): void {
+    this.tokens.inc({ grant: GRANT_NAMES.get(grantType) ?? 'other', outcome });
+  }
+
+  batchCommitted(records: number, seconds: number): void {
+    this.batchSize.observe(records);
+    this.batchSeconds.observe(seconds);
+  }
+
+  /** Has the pool asked at each reading. */
+  watchPool(state: () => PoolState): void {
+    this.watch('legate_database_connections', 'Connections of the database pool, and requests that wait for one.', () => ({ ...state() }));
+  }
+
+  /** Has the password hasher asked at each reading. */
+  watchPasswordHashes(state: () => HashQueueState): void {
+    this.watch('legate_password_hashes', 'Password hashes being computed, and waiting for their turn.', () => ({ ...state() }));
+  }
+
+  get contentType(): string {
+    return this.registry.contentType;
+  }
+
+  /** Everything, in the text format of Prometheus. */
+  render(): Promise<string> {
+    return this.registry.metrics();
+  }
+
+  onApplicationShutdown(): void {
+    this.registry.clear();
+  }
+
+  private watch(name: string, help: string, states: () => Record<string, number>): void {
+    this.registry.removeSingleMetric(name);
+    const gauge: Gauge<'state'> = new Gauge({
+      name, help, labelNames: ['state'], registers: [this.registry],
+      collect: () => {
+        for (const [state, value] of Object.entries(states())) gauge.set({ state }, value);
+      },
+    });
+  }
+}

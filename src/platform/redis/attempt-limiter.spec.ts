@@ -1,0 +1,188 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import { newId } from '../../kernel/ids.js';
+import { ConfigModule } from '../config/config.module.js';
+import { loadConfig } from '../config/load-config.js';
+import { createLog } from '../logging/create-log.js';
+import { LoggingModule } from '../logging/logging.module.js';
+import { AttemptLimiter } from './attempt-limiter.js';
+import { LocalLimiter } from './local-limiter.js';
+import { RedisConnection } from './redis-connection.js';
+import { RedisModule } from './redis.module.js';
+import { REDIS } from './redis.token.js';
+
+const REDIS_URL = process.env['TEST_REDIS_URL'];
+const lines: string[] = [];
+const log = createLog({ logLevel: 'info', logFormat: 'json' }, { write: (line) => { lines.push(line); } });
+const ending: (() => Promise<void> | void)[] = [];
+
+beforeEach(() => { lines.length = 0; });
+afterEach(async () => {
+  for (const end of ending.splice(0).reverse()) await end();
+});
+
+async function connected(url: string): Promise<RedisConnection> {
+  const redis = new RedisConnection(url, log);
+  redis.onModuleInit();
+  ending.push(() => redis.onApplicationShutdown());
+  await until(() => redis.isReady);
+  return redis;
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  for (let tries = 0; !condition(); tries += 1) {
+    if (tries > 200) throw new Error('waited in vain');
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
+
+/** A door in front of Redis that can be frozen (taken, never answered) and shut. */
+async function door(url: string) {
+  const target = new URL(url);
+  let isFrozen = false;
+  const sockets = new Set<Socket>();
+  const server = createServer((inside) => {
+    const outside = connect(Number(target.port || 6379), target.hostname);
+    for (const socket of [inside, outside]) {
+      sockets.add(socket);
+      socket.on('error', () => undefined);
+      socket.on('close', () => { sockets.delete(socket); inside.destroy(); outside.destroy(); });
+    }
+    inside.on('data', (chunk) => { if (!isFrozen) outside.write(chunk); });
+    outside.on('data', (chunk) => { if (!isFrozen) inside.write(chunk); });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const shut = () => { server.close(); for (const socket of sockets) socket.destroy(); };
+  ending.push(shut);
+  return {
+    url: `redis://127.0.0.1:${port}`, shut,
+    freeze: () => { isFrozen = true; },
+    thaw: () => { isFrozen = false; },
+    reopen: async () => { server.listen(port, '127.0.0.1'); await once(server, 'listening'); },
+  };
+}
+
+const BACKENDS: [name: string, url: string | undefined][] = [['in memory', undefined], ...(REDIS_URL ? [['on Redis', REDIS_URL] as [string, string]] : [])];
+
+describe.each(BACKENDS)('an attempt limiter %s', (_, url) => {
+  const limiter = async () => new AttemptLimiter(url ? await connected(url) : undefined);
+
+  it('grants so many attempts in a window and says when to come back', async () => {
+    const attempts = await limiter();
+    const key = newId();
+    for (let attempt = 0; attempt < 3; attempt += 1) expect(await attempts.consume(key, 3, 60)).toEqual({ allowed: true, retryAfterSeconds: 0 });
+    const refused = await attempts.consume(key, 3, 60);
+    expect(refused.allowed).toBe(false);
+    expect(refused.retryAfterSeconds).toBeGreaterThan(55);
+    expect(refused.retryAfterSeconds).toBeLessThanOrEqual(60);
+    expect(await attempts.consume(newId(), 3, 60)).toMatchObject({ allowed: true });
+  });
+
+  it('grants again when the window is over', async () => {
+    const attempts = await limiter();
+    const key = newId();
+    await attempts.consume(key, 1, 1);
+    expect(await attempts.consume(key, 1, 1)).toEqual({ allowed: false, retryAfterSeconds: 1 });
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    expect(await attempts.consume(key, 1, 1)).toMatchObject({ allowed: true });
+  });
+
+  it('grants no more to attempts made at the same time', async () => {
+    const attempts = await limiter();
+    const key = newId();
+    const answers = await Promise.all(Array.from({ length: 20 }, () => attempts.consume(key, 5, 60)));
+    expect(answers.filter(({ allowed }) => allowed)).toHaveLength(5);
+  });
+});
+
+describe('without Redis answering', () => {
+  it('a node starts, limits by itself and grants half', async () => {
+    const redis = new RedisConnection('redis://127.0.0.1:1', log);
+    redis.onModuleInit();
+    ending.push(() => redis.onApplicationShutdown());
+    const attempts = new AttemptLimiter(redis);
+    const key = newId();
+    const answers = [];
+    for (let attempt = 0; attempt < 10; attempt += 1) answers.push(await attempts.consume(key, 10, 60));
+    expect(answers.filter(({ allowed }) => allowed)).toHaveLength(5);
+  });
+
+  it('a node says so once, however often it tries', async () => {
+    const redis = new RedisConnection('redis://:hunter2@127.0.0.1:1', log);
+    redis.onModuleInit();
+    ending.push(() => redis.onApplicationShutdown());
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    expect(lines.filter((line) => line.includes('Redis does not answer'))).toHaveLength(1);
+    expect(lines.join('')).not.toContain('hunter2');
+  });
+});
+
+if (REDIS_URL) {
+  describe('while Redis comes and goes', () => {
+    it('nodes share their counts, and Redis learns no key', async () => {
+      const [one, other] = [await connected(REDIS_URL), await connected(REDIS_URL)];
+      const key = `sign-in:${newId()}`;
+      expect(await new AttemptLimiter(one).consume(key, 1, 60)).toMatchObject({ allowed: true });
+      expect(await new AttemptLimiter(other).consume(key, 1, 60)).toMatchObject({ allowed: false });
+      expect(await one.client.keys(`*${key}*`)).toEqual([]);
+    });
+
+    it('a frozen Redis holds a request up once, briefly, and never lifts the limit', async () => {
+      const { url, freeze, thaw } = await door(REDIS_URL);
+      const redis = await connected(url);
+      const attempts = new AttemptLimiter(redis);
+      const key = newId();
+      await attempts.consume(key, 4, 60);
+      freeze();
+      const started = performance.now();
+      const answers = [];
+      for (let attempt = 0; attempt < 6; attempt += 1) answers.push(await attempts.consume(key, 4, 60));
+      expect(performance.now() - started).toBeLessThan(2000);
+      expect(answers.filter(({ allowed }) => allowed)).toHaveLength(2);
+      thaw();
+    });
+
+    it('a lost Redis is found again', async () => {
+      const { url, shut, reopen } = await door(REDIS_URL);
+      const redis = await connected(url);
+      const attempts = new AttemptLimiter(redis);
+      shut();
+      await until(() => !redis.isReady);
+      const key = newId();
+      expect(await attempts.consume(key, 2, 60)).toMatchObject({ allowed: true });
+      expect(await attempts.consume(key, 2, 60)).toMatchObject({ allowed: false });
+      await reopen();
+      await until(() => redis.isReady);
+      expect(await attempts.consume(newId(), 1, 60)).toMatchObject({ allowed: true });
+      expect(lines.filter((line) => line.includes('Redis answers again'))).toHaveLength(1);
+    });
+  });
+}
+
+describe('memory', () => {
+  it('is bounded: a flood of made-up keys ends up limited together, and the keys known before keep their own count', async () => {
+    const limiter = new LocalLimiter(5, 60, 100);
+    const hex = (index: number) => index.toString(16).padStart(32, '0');
+    await limiter.consume(hex(1));
+    for (let index = 2; index <= 100; index += 1) await limiter.consume(hex(index));
+    let refused = 0;
+    // All of these fall into the same shared bucket, since their first digits are equal.
+    for (let index = 0; index < 50; index += 1) await limiter.consume(hex(1_000_000 + index)).catch(() => { refused += 1; });
+    expect(refused).toBe(45);
+    for (let attempt = 0; attempt < 4; attempt += 1) await limiter.consume(hex(1));
+    await expect(limiter.consume(hex(1))).rejects.toMatchObject({ remainingPoints: 0 });
+  });
+});
+
+describe('the module', () => {
+  it('gives a limiter where no Redis is configured', async () => {
+    const app = await NestFactory.createApplicationContext({ module: class Root {}, imports: [ConfigModule.forRoot(loadConfig({})), LoggingModule.forRoot(log), RedisModule] }, { logger: false });
+    expect(app.get(REDIS)).toBeUndefined();
+    expect(await app.get(AttemptLimiter).consume('a', 1, 60)).toMatchObject({ allowed: true });
+    await app.close();
+  });
+});
