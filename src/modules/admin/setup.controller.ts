@@ -2,7 +2,6 @@ import { Body, Controller, Header, Post, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Access } from '../../platform/http/access.js';
-import { requestContext } from '../../platform/http/request-context.js';
 import { SetupDto, SetupResultDto } from './setup.dto.js';
 import { SetupService } from './setup.service.js';
 
@@ -16,7 +15,7 @@ export class SetupController {
   @Header('cache-control', 'no-store')
   @Access.public()
   async complete(@Body() body: SetupDto, @Res({ passthrough: true }) reply: FastifyReply): Promise<SetupResultDto> {
-    const result = await this.setup.complete(body, requestContext()?.ip ?? 'unknown');
+    const result = await this.setup.complete(body);
     reply.header('location', `/api/users/${result.user_id}`);
     return result;
   }

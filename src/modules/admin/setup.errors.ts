@@ -4,8 +4,5 @@ import { DomainError } from '../../kernel/domain-error.js';
 export const invalidSetupSecret = () =>
   new DomainError('forbidden', 'invalid_setup_secret', 'This setup link is not valid, or no longer. While nobody has set the server up, each start of it prints a new one.');
 
-export const tooManySetups = (retryAfterSeconds: number) =>
-  new DomainError('throttled', 'too_many_setups', 'Too many attempts to set the server up; try again later.', { retryAfterSeconds });
-
 export const bootstrapPasswordWeak = (sentence: string) =>
   new DomainError('invalid', 'bootstrap_password_weak', `LEGATE_BOOTSTRAP_ADMIN_PASSWORD is not good enough for a platform administrator. ${sentence}`);

@@ -1,16 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { sourceNetwork } from '../../platform/http/source-network.js';
-import { AttemptLimiter } from '../../platform/redis/attempt-limiter.js';
 import { AuditLog } from '../audit/audit-log.service.js';
 import { PasswordsService } from '../users/passwords.service.js';
 import { Founder } from './founder.service.js';
 import { SetupLinks } from './setup-links.service.js';
 import type { SetupDto, SetupResultDto } from './setup.dto.js';
-import { invalidSetupSecret, tooManySetups } from './setup.errors.js';
-
-/** Secrets have 256 random bits, so this keeps nobody from guessing; it keeps the audit log from being filled. */
-const LIMIT = { points: 20, seconds: 15 * 60 };
+import { invalidSetupSecret } from './setup.errors.js';
 
 /** The first person sets the installation up. */
 @Injectable()
@@ -19,19 +14,16 @@ export class SetupService {
     private readonly founder: Founder,
     private readonly links: SetupLinks,
     private readonly passwords: PasswordsService,
-    private readonly limiter: AttemptLimiter,
     private readonly dataSource: DataSource,
     private readonly audit: AuditLog,
   ) {}
 
   /**
-   * @param source address of the peer
-   * @throws DomainError `invalid_setup_secret`, `weak_password`, `email_malformed`, `too_many_setups`
+   * A wrong secret costs one look into the database: it has 256 random bits, so nobody guesses one, however often they try.
+   * @throws DomainError `invalid_setup_secret`, `weak_password`, `email_malformed`, `password_hashing_busy`
    */
-  async complete({ secret, email, password, organization_name: organizationName, name }: SetupDto, source: string): Promise<SetupResultDto> {
-    const { allowed, retryAfterSeconds } = await this.limiter.consume(`setup:${sourceNetwork(source)}`, LIMIT.points, LIMIT.seconds);
-    if (!allowed) throw tooManySetups(retryAfterSeconds);
-    if (!await this.links.isUsable(this.dataSource.manager, secret)) return this.refuse();
+  async complete({ secret, email, password, organization_name: organizationName, name }: SetupDto): Promise<SetupResultDto> {
+    if (!await this.links.isUsable(this.dataSource.manager, secret)) throw invalidSetupSecret();
     // A weak password must not use the link up.
     const passwordHash = await this.passwords.accept(password, [email, name, organizationName]);
     const result = await this.dataSource.transaction(async (manager) => {
@@ -43,12 +35,7 @@ export class SetupService {
       });
       return { user_id: user.id, email: user.email, organization_id: organization.id, organization_slug: organization.slug };
     });
-    return result ?? this.refuse();
-  }
-
-  private async refuse(): Promise<never> {
-    const error = invalidSetupSecret();
-    await this.audit.record({ type: 'installation.set_up', outcome: 'refused', organization_id: null, actor: { kind: 'anonymous' }, reason: error.code });
-    throw error;
+    if (!result) throw invalidSetupSecret();
+    return result;
   }
 }
