@@ -1,13 +1,10 @@
 /**
- * `npm test`: builds when needed (some suites start real server processes from `dist`), then runs Jest.
- * Arguments go to Jest: `npm test -- src/kernel`, `npm test -- --json --outputFile=results.json`.
+ * `npm test`: runs Jest. Arguments go to it: `npm test -- src/kernel`, `npm test -- --json --outputFile=results.json`.
  */
 import { spawn } from 'node:child_process';
 import { resolve } from 'node:path';
-import { ensureBuilt } from './ensure-built.mjs';
 
 const root = resolve(import.meta.dirname, '..');
-ensureBuilt();
 
 // Jest loads ES modules through node:vm, which Node 20 has behind a flag and a warning that tells the user nothing.
 const options = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
