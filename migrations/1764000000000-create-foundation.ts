@@ -153,6 +153,7 @@ export class CreateFoundation1764000000000 implements MigrationInterface {
       `CREATE UNIQUE INDEX agents_name ON agents (organization_id, lower(name)) WHERE status <> 'deactivated'`,
       `CREATE INDEX agents_organization ON agents (organization_id, id)`,
       `CREATE INDEX agents_owner ON agents (owner_user_id)`,
+      `CREATE UNIQUE INDEX agents_registration_token ON agents (registration_token_hash) WHERE registration_token_hash IS NOT NULL`,
 
       // ---- what the protocol keeps for a while --------------------------------------------------------------------
       `CREATE TABLE protocol_objects (

@@ -105,7 +105,9 @@ export class ClientRegistration {
     await notifyChanged(manager, 'client', client.id);
   }
 
+  /** A deactivated client keeps no secret. */
   async setStatus(manager: EntityManager, clientId: ClientId, status: ClientStatus): Promise<void> {
+    if (status === 'deactivated') await this.secrets.retireAll(manager, clientId);
     await manager.createQueryBuilder().update(Client).set({ status, updatedAt: nowDate(), version: () => 'version + 1' }).where({ id: clientId }).execute();
     await notifyChanged(manager, 'client', clientId);
   }
