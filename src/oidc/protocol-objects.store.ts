@@ -64,10 +64,10 @@ export class ProtocolObjects {
   }
 
   /** Deletes up to `limit` expired rows of each kind; answers how many. */
-  async purgeExpired(limit: number): Promise<number> {
+  async purgeExpired(limit: number, executor: Executor = this.dataSource): Promise<number> {
     let purged = 0;
     for (const table of ['protocol_objects', 'single_uses', 'refresh_replays']) {
-      const [, count] = await this.dataSource.query<[unknown[], number]>(
+      const [, count] = await executor.query<[unknown[], number]>(
         `DELETE FROM ${table} WHERE ctid = ANY (ARRAY (SELECT ctid FROM ${table} WHERE expires_at < $1 LIMIT $2))`, [nowDate(), limit]);
       purged += count;
     }

@@ -77,11 +77,12 @@ export class TokenLedger implements OnModuleInit {
   }
 
   async onModuleInit(): Promise<void> {
-    await this.ensurePartitions();
+    await this.dataSource.transaction((manager) => this.ensurePartitions(manager));
   }
 
-  async ensurePartitions(): Promise<void> {
-    await ensureMonthPartitions(this.dataSource, 'tokens');
+  /** Rows of the months to come need somewhere to go. At every start, and from time to time after it. */
+  async ensurePartitions(manager: EntityManager): Promise<void> {
+    await ensureMonthPartitions(manager, 'tokens');
   }
 
   /** Issues: the row and its event become durable together, if everything the row stands on is alive. */

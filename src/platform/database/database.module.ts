@@ -4,6 +4,7 @@ import { createPgConfig } from '@electric-sql/pglite/node-postgres';
 import type { Pool } from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { Config } from '../config/config.js';
+import { Background } from './background.js';
 import { ChangeFeed } from './change-feed.js';
 import { DatabasePool } from './database-pool.js';
 import { openEmbeddedDatabase, type EmbeddedDatabase } from './embedded-database.js';
@@ -71,6 +72,7 @@ class EmbeddedDatabaseModule {}
   ],
   providers: [
     EmbeddedDatabaseOwner,
+    Background,
     ChangeFeed,
     SingleUse,
     {
@@ -80,6 +82,6 @@ class EmbeddedDatabaseModule {}
         ({ pool: (dataSource.driver as unknown as { master: Pool }).master, isEmbedded: embedded !== null }),
     },
   ],
-  exports: [DatabasePool, ChangeFeed, SingleUse],
+  exports: [DatabasePool, Background, ChangeFeed, SingleUse],
 })
 export class DatabaseModule {}

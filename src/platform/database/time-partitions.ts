@@ -1,4 +1,4 @@
-import type { DataSource } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import { nowDate } from '../../kernel/clock.js';
 
 /**
@@ -21,17 +21,16 @@ export function monthPartitions(table: string, at: Date, ahead: number): MonthPa
   });
 }
 
-/** Makes the partitions that are missing. Safe to run on several nodes at once. */
-export async function ensureMonthPartitions(dataSource: DataSource, table: string, ahead = 3): Promise<void> {
-  await dataSource.transaction(async (manager) => {
-    await manager.query('SELECT pg_advisory_xact_lock(hashtext($1))', [`partitions:${table}`]);
-    for (const { name, from, to } of monthPartitions(table, nowDate(), ahead)) {
-      await manager.query(`CREATE TABLE IF NOT EXISTS ${name} PARTITION OF ${table} FOR VALUES FROM ('${from}') TO ('${to}')`);
-    }
-  });
+/** Makes the partitions that are missing, in the caller's transaction. Safe to run on several nodes at once. */
+export async function ensureMonthPartitions(manager: EntityManager, table: string, ahead = 3): Promise<void> {
+  await manager.query('SELECT pg_advisory_xact_lock(hashtext($1))', [`partitions:${table}`]);
+  for (const { name, from, to } of monthPartitions(table, nowDate(), ahead)) {
+    await manager.query(`CREATE TABLE IF NOT EXISTS ${name} PARTITION OF ${table} FOR VALUES FROM ('${from}') TO ('${to}')`);
+  }
 }
 
-function lowestId(milliseconds: number): string {
+/** The lowest UUIDv7 of this time: ids made since are not below it. */
+export function lowestId(milliseconds: number): string {
   const time = milliseconds.toString(16).padStart(12, '0');
   return `${time.slice(0, 8)}-${time.slice(8)}-0000-0000-000000000000`;
 }

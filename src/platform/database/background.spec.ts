@@ -1,0 +1,106 @@
+import { DataSource } from 'typeorm';
+import { throwawayDatabase, type ThrowawayDatabase } from '../../../test/support/throwaway-database.js';
+import { Background, type Chore } from './background.js';
+
+let database: ThrowawayDatabase;
+let opened: Background[];
+
+beforeAll(async () => { database = await throwawayDatabase([]); });
+afterAll(() => database.drop());
+beforeEach(() => { opened = []; });
+afterEach(() => Promise.all(opened.map((background) => background.beforeApplicationShutdown())));
+
+/** As on one of several nodes. */
+function node(dataSource: DataSource = database.dataSource): Background {
+  const background = new Background(dataSource);
+  opened.push(background);
+  return background;
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  while (!isSo()) {
+    if (Date.now() > deadline) throw new Error('it never came to be');
+    await pause(5);
+  }
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => { setTimeout(resolve, milliseconds); });
+}
+
+function chore(run: Chore['run'], name = 'test', everySeconds = 0.02): Chore {
+  return { name, everySeconds, run };
+}
+
+describe('background work', () => {
+  it('repeats', async () => {
+    let turns = 0;
+    node().every(chore(async () => { turns += 1; }));
+    await until(() => turns >= 3);
+  });
+
+  it('goes on after it failed, and what a failed turn wrote is undone', async () => {
+    await database.dataSource.query('CREATE TABLE notes (turn integer)');
+    let turns = 0;
+    node().every(chore(async (manager) => {
+      turns += 1;
+      await manager.query('INSERT INTO notes VALUES ($1)', [turns]);
+      if (turns === 1) throw new Error('planned');
+    }));
+    await until(() => turns >= 3);
+    await opened[0]!.beforeApplicationShutdown();
+    const notes = await database.dataSource.query<{ turn: number }[]>('SELECT turn FROM notes ORDER BY turn');
+    expect(notes.map(({ turn }) => turn)).not.toContain(1);
+    expect(notes.map(({ turn }) => turn)).toContain(2);
+  });
+
+  it('is done by one node at a time', async () => {
+    let atWork = 0;
+    let most = 0;
+    let turns = 0;
+    for (let count = 0; count < 3; count += 1) {
+      node().every(chore(async () => {
+        atWork += 1;
+        most = Math.max(most, atWork);
+        await pause(20);
+        turns += 1;
+        atWork -= 1;
+      }));
+    }
+    await until(() => turns >= 5);
+    expect(most).toBe(1);
+  });
+
+  it('goes on soon, not after the whole interval, while there is more to do', async () => {
+    let turns = 0;
+    node().every(chore(async () => { turns += 1; return turns < 3; }, 'heap', 3));
+    await until(() => turns >= 3);
+    const at = turns;
+    await pause(800);
+    expect(turns).toBe(at);
+  });
+
+  it('ends with the server: the shutdown waits for what is under way, and nothing starts after it', async () => {
+    let begun = false;
+    let ended = 0;
+    const background = node();
+    background.every(chore(async () => {
+      begun = true;
+      await pause(100);
+      ended += 1;
+    }));
+    await until(() => begun);
+    await background.beforeApplicationShutdown();
+    const at = ended;
+    expect(at).toBeGreaterThanOrEqual(1);
+    await pause(150);
+    expect(ended).toBe(at);
+  });
+
+  it('refuses two chores of one name, which would keep each other from working', () => {
+    const background = node();
+    background.every(chore(async () => undefined, 'same', 60));
+    expect(() => background.every(chore(async () => undefined, 'same', 60))).toThrow(TypeError);
+  });
+});

@@ -1,0 +1,70 @@
+import { Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+
+/** Work that repeats for as long as the server runs. */
+export interface Chore {
+  /** Unique among chores: nodes agree by it on who is at work. */
+  readonly name: string;
+  readonly everySeconds: number;
+  /**
+   * The work, in one transaction of its own: use nothing but its manager, since the embedded database has no second connection.
+   * Answer true when there is more of it; it then goes on soon instead of after the whole interval.
+   */
+  readonly run: (manager: EntityManager) => Promise<boolean | void>;
+}
+
+/** First half of the advisory locks' names: "lbkg" in ASCII. The other half is the chore's. */
+const LOCKS = 0x6c626b67;
+const SOON_MS = 500;
+/** Timers of a node, and of nodes that started together, must not all fire at once: intervals vary by this much either way. */
+const JITTER = 0.1;
+
+/**
+ * Runs chores now and then, each on one node at a time: whoever gets the advisory lock does it, everybody else has it done.
+ * A chore that fails is logged and tried again when its turn comes; it never takes the server down, and never keeps it up.
+ */
+@Injectable()
+export class Background implements BeforeApplicationShutdown {
+  private readonly logger = new Logger(Background.name);
+  private readonly timers = new Map<string, NodeJS.Timeout>();
+  private readonly running = new Set<Promise<void>>();
+  private isClosed = false;
+
+  constructor(private readonly dataSource: DataSource) {}
+
+  /** Begins with a chore, for the first time within one interval. */
+  every(chore: Chore): void {
+    if (this.timers.has(chore.name)) throw new TypeError(`there is a chore ${chore.name} already`);
+    this.wait(chore, Math.random() * chore.everySeconds * 1000);
+  }
+
+  /** Starts nothing more and waits for what is under way, while the database is still there. */
+  async beforeApplicationShutdown(): Promise<void> {
+    this.isClosed = true;
+    for (const timer of this.timers.values()) clearTimeout(timer);
+    await Promise.all(this.running);
+  }
+
+  private wait(chore: Chore, milliseconds: number): void {
+    if (this.isClosed) return;
+    this.timers.set(chore.name, setTimeout(() => {
+      const turn = this.turn(chore).finally(() => this.running.delete(turn));
+      this.running.add(turn);
+    }, milliseconds).unref());
+  }
+
+  private async turn(chore: Chore): Promise<void> {
+    let hasMore = false;
+    try {
+      hasMore = await this.dataSource.transaction((manager) => this.runAlone(chore, manager));
+    } catch (error) {
+      this.logger.warn(`the background work "${chore.name}" failed and will be tried again: ${String(error)}`);
+    }
+    this.wait(chore, hasMore ? SOON_MS : chore.everySeconds * 1000 * (1 + JITTER * (2 * Math.random() - 1)));
+  }
+
+  private async runAlone({ name, run }: Chore, manager: EntityManager): Promise<boolean> {
+    const [answer] = await manager.query<[{ locked: boolean }]>('SELECT pg_try_advisory_xact_lock($1, hashtext($2)) AS locked', [LOCKS, name]);
+    return answer.locked && await run(manager) === true;
+  }
+}
