@@ -1,4 +1,5 @@
-import { IsEmail, IsOptional, IsString, MaxLength } from 'class-validator';
+import { IsEmail, IsString, MaxLength } from 'class-validator';
+import { IsOmittable } from '../../platform/http/omittable.js';
 import { IsDisplayName } from '../../platform/http/validation.js';
 
 export class SetupDto {
@@ -18,7 +19,7 @@ export class SetupDto {
   organization_name: string;
 
   /** What to call the person. */
-  @IsOptional() @IsDisplayName()
+  @IsOmittable() @IsDisplayName()
   name?: string;
 }
 

@@ -1,4 +1,5 @@
-import { IsIn, IsOptional, IsUUID } from 'class-validator';
+import { IsIn, IsUUID } from 'class-validator';
+import { IsOmittable } from '../../platform/http/omittable.js';
 import { PageQuery } from '../../platform/http/page.js';
 import { IsDisplayName, IsSlug } from '../../platform/http/validation.js';
 import type { Organization } from './organization.entity.js';
@@ -11,21 +12,21 @@ export class CreateOrganizationDto {
   name: string;
 
   /** Unique short name: lower-case letters, digits and hyphens. Made of the name when left out. It never changes. */
-  @IsOptional() @IsSlug()
+  @IsOmittable() @IsSlug()
   slug?: string;
 
   /** Who becomes its owner. Needed when the caller is not a person: then a member of the caller's organization. */
-  @IsOptional() @IsUUID()
+  @IsOmittable() @IsUUID()
   owner_user_id?: string;
 }
 
 export class UpdateOrganizationDto {
   /** What people call it. */
-  @IsOptional() @IsDisplayName()
+  @IsOmittable() @IsDisplayName()
   name?: string;
 
   /** In a suspended organization nobody can do anything and every token is inactive. For platform administrators. */
-  @IsOptional() @IsIn(['active', 'suspended'])
+  @IsOmittable() @IsIn(['active', 'suspended'])
   status?: 'active' | 'suspended';
 }
 

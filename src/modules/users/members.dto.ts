@@ -1,17 +1,18 @@
-import { IsIn, IsOptional, IsUUID } from 'class-validator';
+import { IsIn, IsUUID } from 'class-validator';
+import { IsOmittable } from '../../platform/http/omittable.js';
 import { IsEmailAddress } from './email-address.js';
 
 export class AddMemberDto {
   /** The person, by id. */
-  @IsOptional() @IsUUID()
+  @IsOmittable() @IsUUID()
   user_id?: string;
 
   /** The person, by e-mail address. They have an account already; to make one, see users. */
-  @IsOptional() @IsEmailAddress()
+  @IsOmittable() @IsEmailAddress()
   email?: string;
 
   /** `member` unless named. At most the caller's own. */
-  @IsOptional() @IsIn(['owner', 'admin', 'member'])
+  @IsOmittable() @IsIn(['owner', 'admin', 'member'])
   role?: 'owner' | 'admin' | 'member';
 }
 

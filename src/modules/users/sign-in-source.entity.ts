@@ -1,11 +1,11 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-import type { UserId } from '../../kernel/ids.js';
 
-/** A network from which a person signed in, as a keyed hash: enough to recognise it, not to tell where somebody was. */
+/** A network from which an account signed in, as a keyed hash: enough to recognise it, not to tell where somebody was. */
 @Entity({ name: 'sign_in_sources' })
 export class SignInSource {
-  @PrimaryColumn({ name: 'user_id', type: 'uuid' })
-  userId: UserId;
+  /** A person's or an agent's. */
+  @PrimaryColumn({ name: 'account_id', type: 'uuid' })
+  accountId: string;
 
   @PrimaryColumn({ name: 'network_hash', type: 'bytea' })
   networkHash: Buffer;

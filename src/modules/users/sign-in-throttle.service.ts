@@ -3,7 +3,6 @@ import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { MoreThan, Repository, type EntityManager } from 'typeorm';
 import { now, nowDate } from '../../kernel/clock.js';
-import type { UserId } from '../../kernel/ids.js';
 import { MasterKey } from '../../platform/crypto/master-key.js';
 import { sourceNetwork } from '../../platform/http/source-network.js';
 import { AttemptLimiter } from '../../platform/redis/attempt-limiter.js';
@@ -21,16 +20,17 @@ const LIMITS = {
 
 const KNOWN_FOR_MS = 90 * 24 * 3600 * 1000;
 
-/** An unknown person's id, so that looking up their networks costs what a known person's costs. */
-const NOBODY = '00000000-0000-0000-0000-000000000000' as UserId;
+/** An unknown account's id, so that looking up its networks costs what a known one's costs. */
+const NOBODY = '00000000-0000-0000-0000-000000000000';
 
 /**
- * How often somebody may try to sign in. Attempts are counted before the password is looked at, so parallel guesses are too.
+ * How often somebody may try to sign in, be it a person or an agent with a password. Attempts are counted before the password
+ * is looked at, so parallel guesses are too.
  *
- * - An account and a network together have an allowance that starts anew whenever the person signs in from there. Whoever
+ * - An account and a network together have an allowance that starts anew whenever the account signs in from there. Whoever
  *   floods an account from one place uses up the allowance of that place, and nobody else's.
- * - A network, and an account, each have a looser one, which a crowd can use up. Neither is asked where the person signed in
- *   from that network within 90 days: so nobody can lock a person out of where they usually are.
+ * - A network, and an account, each have a looser one, which a crowd can use up. Neither is asked where the account signed
+ *   in from that network within 90 days: so nobody can lock anybody out of where they usually are.
  *
  * The answer is the same whether the account exists.
  */
@@ -46,36 +46,39 @@ export class SignInThrottle {
     this.key = masterKey.derive('sign-in');
   }
 
-  /** A name for an account that does not tell its address: 32 hex digits. */
-  pseudonym(email: string): string {
-    return this.mac('account', email).toString('hex').slice(0, 32);
+  /** A name for an account that does not tell what was typed for it: 32 hex digits. */
+  pseudonym(account: string): string {
+    return this.mac('account', account).toString('hex').slice(0, 32);
   }
 
   /**
    * Counts one attempt.
+   *
+   * @param account what was typed for it, in the one form that the account has
+   * @param accountId when there is such an account
    * @param source address of the peer
    * @throws DomainError `too_many_sign_ins`
    */
-  async admit(email: string, userId: UserId | undefined, source: string): Promise<void> {
+  async admit(account: string, accountId: string | undefined, source: string): Promise<void> {
     const network = sourceNetwork(source);
-    const account = this.pseudonym(email);
-    const signedInAt = await this.lastSignIn(userId ?? NOBODY, network);
-    await this.consume(`sign-in:pair:${account}:${network}:${signedInAt?.getTime() ?? 'never'}`, LIMITS.accountAndNetwork);
+    const name = this.pseudonym(account);
+    const signedInAt = await this.lastSignIn(accountId ?? NOBODY, network);
+    await this.consume(`sign-in:pair:${name}:${network}:${signedInAt?.getTime() ?? 'never'}`, LIMITS.accountAndNetwork);
     if (signedInAt) return;
     await this.consume(`sign-in:network:${network}`, LIMITS.network);
-    await this.consume(`sign-in:account:${account}`, LIMITS.account);
+    await this.consume(`sign-in:account:${name}`, LIMITS.account);
   }
 
   /** Remembers the network of a sign-in that succeeded, and forgets those not used for long. */
-  async remember(manager: EntityManager, userId: UserId, source: string): Promise<void> {
-    const entry = { userId, networkHash: this.mac('network', sourceNetwork(source)), lastUsedAt: nowDate() };
-    await manager.upsert(SignInSource, entry, ['userId', 'networkHash']);
-    await manager.query('DELETE FROM sign_in_sources WHERE user_id = $1 AND last_used_at <= $2', [userId, oldest()]);
+  async remember(manager: EntityManager, accountId: string, source: string): Promise<void> {
+    const entry = { accountId, networkHash: this.mac('network', sourceNetwork(source)), lastUsedAt: nowDate() };
+    await manager.upsert(SignInSource, entry, ['accountId', 'networkHash']);
+    await manager.query('DELETE FROM sign_in_sources WHERE account_id = $1 AND last_used_at <= $2', [accountId, oldest()]);
   }
 
-  private async lastSignIn(userId: UserId, network: string): Promise<Date | undefined> {
+  private async lastSignIn(accountId: string, network: string): Promise<Date | undefined> {
     const known = await this.sources.createQueryBuilder('source')
-      .where({ userId, lastUsedAt: MoreThan(oldest()) })
+      .where({ accountId, lastUsedAt: MoreThan(oldest()) })
       .andWhere('source.networkHash = :hash', { hash: this.mac('network', network) })
       .getOne();
     return known?.lastUsedAt;

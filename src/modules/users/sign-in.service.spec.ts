@@ -224,12 +224,12 @@ describe('the throttle', () => {
     const sources = directory.dataSource.getRepository(SignInSource);
     await verify(PASSWORD, '203.0.113.1');
     await verify(PASSWORD, '203.0.113.1');
-    const [row] = await sources.findBy({ userId: id });
+    const [row] = await sources.findBy({ accountId: id });
     expect(row!.networkHash).toHaveLength(32);
     expect(row!.networkHash.toString('latin1')).not.toContain('203');
     advance(91 * 24 * 60 * MINUTE);
     await verify(PASSWORD, '203.0.113.2');
-    const left = await sources.findBy({ userId: id });
+    const left = await sources.findBy({ accountId: id });
     expect(left).toHaveLength(1);
     expect(left[0]!.networkHash.equals(row!.networkHash)).toBe(false);
   });

@@ -11,6 +11,7 @@ import { OrganizationsService } from '../organizations/organizations.service.js'
 import { assertMayActOn, assertMayHandOut } from '../organizations/role-ceiling.js';
 import { MembersService, type Person } from './members.service.js';
 import { PasswordsService } from './passwords.service.js';
+import { SignInSource } from './sign-in-source.entity.js';
 import { User } from './user.entity.js';
 import type { CreateUserDto, UpdateUserDto, UsersQuery } from './users.dto.js';
 import { accountNotYours, administratorProtected, emailTaken, lastAdministrator, ownPassword, userNotFound } from './users.errors.js';
@@ -126,6 +127,7 @@ export class UserAdministration {
       if (isElsewhere && !membership) throw accountNotYours();
       if (!isElsewhere && !user.isPlatformAdministrator) {
         await manager.delete(User, { id: user.id });
+        await manager.delete(SignInSource, { accountId: user.id });
         events.push({ type: 'user.deleted', outcome: 'success', organization_id: null, ...doneBy(caller), target: { kind: 'user', id: user.id } });
       }
       await this.audit.recordIn(manager, ...events);

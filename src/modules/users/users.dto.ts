@@ -1,5 +1,6 @@
-import { IsIn, IsOptional, IsString, MaxLength } from 'class-validator';
+import { IsIn, IsString, MaxLength } from 'class-validator';
 import type { Role } from '../../platform/http/caller.js';
+import { IsOmittable } from '../../platform/http/omittable.js';
 import { PageQuery } from '../../platform/http/page.js';
 import { IsDisplayName } from '../../platform/http/validation.js';
 import { IsEmailAddress } from './email-address.js';
@@ -11,11 +12,11 @@ const LONGEST_INPUT = 1024;
 
 export class UsersQuery extends PageQuery {
   /** Only the person with this e-mail address. */
-  @IsOptional() @IsEmailAddress()
+  @IsOmittable() @IsEmailAddress()
   email?: string;
 
   /** Only people with this role. */
-  @IsOptional() @IsIn(['owner', 'admin', 'member'])
+  @IsOmittable() @IsIn(['owner', 'admin', 'member'])
   role?: 'owner' | 'admin' | 'member';
 }
 
@@ -25,25 +26,25 @@ export class CreateUserDto {
   email: string;
 
   /** What to call the person. */
-  @IsOptional() @IsDisplayName()
+  @IsOmittable() @IsDisplayName()
   name?: string;
 
   /** The first password, when the person has no account yet. Without one they cannot sign in with a password. */
-  @IsOptional() @IsString() @MaxLength(LONGEST_INPUT)
+  @IsOmittable() @IsString() @MaxLength(LONGEST_INPUT)
   password?: string;
 
   /** Their role in the organization, `member` unless named. At most the caller's own. */
-  @IsOptional() @IsIn(['owner', 'admin', 'member'])
+  @IsOmittable() @IsIn(['owner', 'admin', 'member'])
   role?: 'owner' | 'admin' | 'member';
 }
 
 export class UpdateUserDto {
   /** What to call the person. */
-  @IsOptional() @IsDisplayName()
+  @IsOmittable() @IsDisplayName()
   name?: string;
 
   /** A disabled person cannot sign in, and every token and session of theirs is dead. */
-  @IsOptional() @IsIn(['active', 'disabled'])
+  @IsOmittable() @IsIn(['active', 'disabled'])
   status?: 'active' | 'disabled';
 }
 
@@ -83,7 +84,7 @@ export class UserPageDto {
 
 export class UpdateAccountDto {
   /** What to call you. */
-  @IsOptional() @IsDisplayName()
+  @IsOmittable() @IsDisplayName()
   name?: string;
 }
 

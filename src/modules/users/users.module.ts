@@ -20,6 +20,6 @@ import { UsersService } from './users.service.js';
   imports: [OrganizationsModule, TypeOrmModule.forFeature([User, SignInSource, Organization, Membership])],
   controllers: [AccountController, UsersController, MembersController],
   providers: [UsersService, SignIn, SignInThrottle, PasswordsService, AccountService, MembersService, UserAdministration],
-  exports: [UsersService, SignIn, PasswordsService],
+  exports: [UsersService, SignIn, SignInThrottle, PasswordsService, AccountService],
 })
 export class UsersModule {}
