@@ -1,5 +1,5 @@
 import { Module, type DynamicModule } from '@nestjs/common';
-import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
+import { APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
 import { AdminModule } from './modules/admin/admin.module.js';
 import { DemoModule } from './modules/admin/demo.module.js';
 import { AgentsModule } from './modules/agents/agents.module.js';
@@ -18,7 +18,6 @@ import { DatabaseModule } from './platform/database/database.module.js';
 import { HealthModule } from './platform/health/health.module.js';
 import { AccessGuard } from './platform/http/access.guard.js';
 import { HttpModule } from './platform/http/http.module.js';
-import { ProblemFilter } from './platform/http/problem.filter.js';
 import { RefusalInterceptor } from './platform/http/refusal.interceptor.js';
 import type { Log } from './platform/logging/log.js';
 import { LoggingModule } from './platform/logging/logging.module.js';
@@ -41,7 +40,6 @@ export class AppModule {
         Preparation,
         { provide: APP_GUARD, useClass: AccessGuard },
         { provide: APP_INTERCEPTOR, useClass: RefusalInterceptor },
-        { provide: APP_FILTER, useClass: ProblemFilter },
       ],
     };
   }

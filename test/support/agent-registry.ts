@@ -1,0 +1,44 @@
+import { AgentAdministration } from '../../src/modules/agents/agent-administration.service.js';
+import { AgentDirectory } from '../../src/modules/agents/agent-directory.service.js';
+import { AgentEnrolment } from '../../src/modules/agents/agent-enrolment.service.js';
+import { Agent } from '../../src/modules/agents/agent.entity.js';
+import { AgentOwners } from '../../src/modules/agents/agent-owners.service.js';
+import { AgentSecrets } from '../../src/modules/agents/agent-secrets.service.js';
+import { AgentsService } from '../../src/modules/agents/agents.service.js';
+import { Membership } from '../../src/modules/organizations/membership.entity.js';
+import { Organization } from '../../src/modules/organizations/organization.entity.js';
+import { OrganizationsService } from '../../src/modules/organizations/organizations.service.js';
+import { User } from '../../src/modules/users/user.entity.js';
+import { UsersService } from '../../src/modules/users/users.service.js';
+import type { Config } from '../../src/platform/config/config.js';
+import { openRegistry, type Registry } from './registry.js';
+
+/** The modules up to agents, put together by hand on a database of their own. */
+export interface AgentRegistry extends Registry {
+  readonly organizations: OrganizationsService;
+  readonly agents: AgentsService;
+  readonly enrolment: AgentEnrolment;
+  readonly directory: AgentDirectory;
+  readonly agentAdministration: AgentAdministration;
+  readonly agentSecrets: AgentSecrets;
+  /** Registration as it is where the operator opened it to anybody. */
+  readonly openEnrolment: AgentEnrolment;
+}
+
+export async function openAgentRegistry(): Promise<AgentRegistry> {
+  const registry = await openRegistry([Agent, Organization, Membership, User]);
+  const { database: { dataSource }, config, machineSecrets, registration, audit, changes, clients, ceiling, clientSecrets, masterKey } = registry;
+  const organizations = new OrganizationsService(dataSource.getRepository(Organization), dataSource.getRepository(Membership), machineSecrets);
+  const users = new UsersService(dataSource.getRepository(User), dataSource.getRepository(Organization), dataSource.getRepository(Membership));
+  const agents = new AgentsService(dataSource, registration, machineSecrets, audit, changes);
+  const owners = new AgentOwners(users);
+  const enrolmentWith = (settings: Config) => new AgentEnrolment(settings, dataSource, agents, organizations, owners, registration, ceiling);
+  return {
+    ...registry, organizations, agents,
+    enrolment: enrolmentWith(config),
+    openEnrolment: enrolmentWith({ ...config, openRegistration: true }),
+    directory: new AgentDirectory(dataSource, clientSecrets, masterKey),
+    agentAdministration: new AgentAdministration(dataSource, agents, owners, clients, registration, ceiling, audit),
+    agentSecrets: new AgentSecrets(dataSource, clientSecrets, clients, registration, ceiling, audit),
+  };
+}
