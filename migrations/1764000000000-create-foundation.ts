@@ -38,10 +38,10 @@ export class CreateFoundation1764000000000 implements MigrationInterface {
       )`,
       `CREATE INDEX memberships_user ON memberships (user_id)`,
       `CREATE TABLE sign_in_sources (
-        user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+        account_id uuid NOT NULL,
         network_hash bytea NOT NULL,
         last_used_at timestamptz NOT NULL,
-        PRIMARY KEY (user_id, network_hash)
+        PRIMARY KEY (account_id, network_hash)
       )`,
       `CREATE TABLE setup_links (
         id uuid PRIMARY KEY,
