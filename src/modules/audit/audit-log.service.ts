@@ -56,6 +56,7 @@ export class AuditLog {
   private companion?: CompanionTable;
   private optimisticStatement = '';
   private observer?: CommitObserver;
+  private readonly recordedRefusals = new WeakSet<object>();
 
   constructor(private readonly dataSource: DataSource, private readonly database: DatabasePool) {}
 
@@ -75,6 +76,22 @@ export class AuditLog {
    */
   async record(...events: AuditEvent[]): Promise<void> {
     await Promise.all(events.map((event) => this.enqueue(event)));
+  }
+
+  /**
+   * Records a refusal under a name of its own, for a request that then ends with this error: what records the refusals of all
+   * requests leaves it alone.
+   * @throws the error; DomainError `audit_unavailable`, `audit_overloaded` instead of it
+   */
+  async recordRefusal(event: Omit<AuditEvent, 'outcome'>, error: Error): Promise<never> {
+    await this.record({ ...event, outcome: 'refused' });
+    this.recordedRefusals.add(error);
+    throw error;
+  }
+
+  /** Is this refusal on record already? */
+  hasRecorded(error: unknown): boolean {
+    return typeof error === 'object' && error !== null && this.recordedRefusals.has(error);
   }
 
   /**

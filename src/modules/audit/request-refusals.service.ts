@@ -14,7 +14,7 @@ export class RequestRefusals extends RefusalRecorder {
 
   async record(method: string, route: string, caller: Caller | undefined, error: unknown): Promise<void> {
     const refusal = refusalOf(error);
-    if (!refusal) return;
+    if (!refusal || this.audit.hasRecorded(error)) return;
     await this.audit.record({
       type: refusal.type,
       outcome: 'refused',
