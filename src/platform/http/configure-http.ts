@@ -4,7 +4,10 @@ import type { FastifyServerOptions } from 'fastify';
 import { Config } from '../config/config.js';
 import { Metrics } from '../metrics/metrics.js';
 import { serveMetrics } from '../metrics/metrics-endpoint.js';
+import { requestIdOf } from './open-request.js';
 import { DOCUMENTATION_PATH, serveOpenApi, type OpenApiOptions } from './openapi.js';
+import { toProblem } from './problem.js';
+import { writeProblem } from './problem.filter.js';
 import { RouteTable } from './route-table.js';
 import { documentationHeaders, securityHeaders } from './security-headers.js';
 
@@ -25,6 +28,11 @@ export const fastifyOptions: FastifyServerOptions = {
   trustProxy: false,
   requestIdHeader: false,
   routerOptions: { maxParamLength: 256 },
+  // Refused by the router, before any hook or handler: the path cannot be read.
+  frameworkErrors: (error, _request, reply) => {
+    reply.raw.setHeader('x-content-type-options', 'nosniff');
+    writeProblem(reply.raw, toProblem(error, requestIdOf(reply.raw), ''), reply);
+  },
 };
 
 /**

@@ -57,7 +57,8 @@ export class ProblemFilter implements ExceptionFilter {
 export function writeProblem(response: ServerResponse, { body, headers }: ProblemAnswer, reply?: FastifyReply): void {
   const text = JSON.stringify(body);
   if (reply) {
-    void reply.code(body.status).headers({ ...headers }).send(text);
+    // Of text the framework would say that it is UTF-8, which this media type, being JSON, has no parameter for.
+    void reply.code(body.status).headers({ ...headers }).send(Buffer.from(text));
     return;
   }
   response.writeHead(body.status, { ...headers, 'content-length': Buffer.byteLength(text) });

@@ -42,6 +42,14 @@ describe('the log', () => {
     expect(lines.join('')).not.toMatch(/hunter2|0123456789abc/);
   });
 
+  it('writes flat lines in the same form, and hides secrets in their values too', () => {
+    const { log, lines, last } = capture();
+    log.flat('info', { path: `/x/${SECRET}`, client_id: undefined }, 'request');
+    expect(last()).toEqual({ level: 'info', time: '2026-01-02T03:04:05.678Z', pid: process.pid, path: '/x/lgt_client_AbCdEf123456_[hidden]', message: 'request' });
+    log.flat('debug', {}, 'request');
+    expect(lines).toHaveLength(1);
+  });
+
   it('writes text that people can read, with the stack below', () => {
     const { log, lines } = capture({ logFormat: 'text' });
     log.warn({ attempts: 3, host: 'a b', list: ['x'] }, 'Redis is not reachable');
