@@ -55,7 +55,7 @@ async function startLegateOnPostgres(): Promise<Target> {
   const database = await createThrowawayDatabase();
   const folder = mkdtempSync(join(tmpdir(), 'legate-bench-'));
   const clear = async (): Promise<void> => {
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
     await database.drop();
   };
   try {
@@ -76,7 +76,7 @@ async function startLegateOnPostgres(): Promise<Target> {
 
 async function startLegateEmbedded(): Promise<Target> {
   const folder = mkdtempSync(join(tmpdir(), 'legate-bench-'));
-  const clear = (): void => rmSync(folder, { recursive: true, force: true });
+  const clear = (): void => rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
   try {
     const secret = newSecret();
     // The first start makes the data folder; what is measured is a start as on any other day.

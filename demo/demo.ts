@@ -26,7 +26,7 @@ async function play(server: ThrowawayServer, story: Story): Promise<void> {
   const registered = await call(operatorToken.access_token, api('/agents/register'), 'POST', {
     agent_name: 'weather-scout',
     description: 'Looks at the weather for people',
-    scopes: ['weather:read'],
+    scopes: ['openid', 'offline_access', 'weather:read'],
     grant_types: ['client_credentials', 'authorization_code', 'refresh_token'],
     redirect_uris: [REDIRECT_URI],
   });
@@ -115,6 +115,8 @@ async function tokenError(request: Promise<unknown>): Promise<string> {
     await request;
   } catch (error) {
     if (error instanceof oidc.ResponseBodyError) return error.error;
+    // A refused client gets 401 with a challenge (RFC 6749 section 5.2), which says the same.
+    if (error instanceof oidc.WWWAuthenticateChallengeError) return error.cause[0]?.parameters.error ?? 'no error code';
     throw error;
   }
   throw new Surprise('expected a refusal, but the request succeeded');

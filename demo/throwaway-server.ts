@@ -20,7 +20,7 @@ export async function startThrowawayServer(): Promise<ThrowawayServer> {
   const dataDir = mkdtempSync(join(tmpdir(), 'legate-demo-'));
   const bootstrapSecret = randomBytes(32).toString('base64url');
   const admin = { email: 'ada@example.com', password: randomBytes(18).toString('base64url') };
-  const clear = (): void => rmSync(dataDir, { recursive: true, force: true });
+  const clear = (): void => rmSync(dataDir, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
   try {
     const server = await startServer('Legate', resolve(import.meta.dirname, '../src/main.js'), {
       PORT: String(port),
