@@ -88,7 +88,7 @@ export class AgentAdministration {
       const agent = await lockAgent(manager, caller, id);
       const former = agent.status;
       const status = next(agent);
-      if (former === 'deactivated' && status !== 'deactivated') throw agentDeactivated();
+      if (former === 'deactivated' && type !== 'agent.deactivated') throw agentDeactivated();
       if (former !== status) {
         Object.assign(agent, { status, suspendedAt: status === 'suspended' ? nowDate() : null, updatedAt: nowDate() });
         if (status === 'deactivated') Object.assign(agent, { registrationTokenHash: null, registrationTokenExpiresAt: null, passwordHash: null });

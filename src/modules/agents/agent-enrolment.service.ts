@@ -19,6 +19,12 @@ const DEFAULT_ORGANIZATION = 'default';
 
 type Registered = AgentWithClient & { credentials: AgentCredentials };
 
+/** Registration in one step: whoever was let in by somebody is active at once. */
+export interface QuickStart {
+  /** Hashes the agent's password, if it has one. Asked only once it is clear that the agent may be registered. */
+  readonly passwordHash: () => Promise<string | undefined>;
+}
+
 /**
  * Who may register an agent, and what it gets:
  * 1. a caller with `agents:write`: in their organization, with scopes that they may hand out;
@@ -41,35 +47,39 @@ export class AgentEnrolment {
    * @throws DomainError `registration_closed`, `insufficient_scope`, `invalid_enrolment_token`, `unknown_organization`, `scopes_not_held`,
    *   `trust_level_not_yours`, `owner_not_yours`, and as `AgentsService.register`
    */
-  async register(caller: Caller | undefined, body: RegisterAgentDto): Promise<Registered> {
-    if (caller?.scopes.has('agents:write')) return this.registerFor(caller, body);
+  async register(caller: Caller | undefined, body: RegisterAgentDto, quickStart?: QuickStart): Promise<Registered> {
+    if (caller?.scopes.has('agents:write')) return this.registerFor(caller, body, quickStart);
     if (body.enrolment_token) {
       const organization = await this.organizations.matchEnrolmentToken(body.enrolment_token);
       if (!organization) throw invalidEnrolmentToken();
-      return this.registerItself(organization.id, 'enrolment_token', body);
+      return this.registerItself(organization.id, 'enrolment_token', body, quickStart);
     }
     if (!this.config.openRegistration) throw caller ? registrationForbidden() : registrationClosed();
     const organization = await this.dataSource.manager.findOneBy(Organization, { slug: body.organization ?? DEFAULT_ORGANIZATION, status: 'active' });
     if (!organization) throw unknownOrganization();
-    return this.registerItself(organization.id, 'open_registration', body);
+    return this.registerItself(organization.id, 'open_registration', body, quickStart);
   }
 
-  private async registerFor(caller: Caller, body: RegisterAgentDto): Promise<Registered> {
+  private async registerFor(caller: Caller, body: RegisterAgentDto, quickStart?: QuickStart): Promise<Registered> {
     if (body.trust_level && !mayVouch(caller)) throw trustNotYours();
     const ceiling = await this.ceiling.of(caller);
     const scopes = body.scopes ?? ceiling.within(await this.registration.defaultScopes(caller.organizationId));
     ceiling.assertCovers(scopes);
+    const quick = { passwordHash: await quickStart?.passwordHash(), isActive: quickStart !== undefined };
     return this.dataSource.transaction(async (manager) => {
       const owner = await this.owners.namedBy(manager, caller, body.owner_email);
-      const agent = { ...described(body), ...owner, organizationId: caller.organizationId, scopes, trustLevel: body.trust_level ?? undefined };
+      const agent = { ...described(body), ...quick, ...owner, organizationId: caller.organizationId, scopes, trustLevel: body.trust_level ?? undefined };
       return this.agents.register(manager, agent, doneBy(caller));
     });
   }
 
-  private async registerItself(organizationId: OrganizationId, by: 'enrolment_token' | 'open_registration', body: RegisterAgentDto): Promise<Registered> {
+  private async registerItself(
+    organizationId: OrganizationId, by: 'enrolment_token' | 'open_registration', body: RegisterAgentDto, quickStart?: QuickStart,
+  ): Promise<Registered> {
     if (body.trust_level) throw trustNotYours();
+    const quick = { passwordHash: await quickStart?.passwordHash(), isActive: quickStart !== undefined && by === 'enrolment_token' };
     // An address that a stranger gives makes nobody an owner.
-    const agent = { ...described(body), organizationId, scopes: [], defaultScopes: [], ownerEmail: body.owner_email?.toLowerCase() };
+    const agent = { ...described(body), ...quick, organizationId, scopes: [], defaultScopes: [], ownerEmail: body.owner_email?.toLowerCase() };
     const event: Pick<AuditEvent, 'actor' | 'details'> = { actor: { kind: 'anonymous' }, details: { registered_by: by, requested_scopes: body.scopes ?? [] } };
     return this.dataSource.transaction((manager) => this.agents.register(manager, agent, event));
   }

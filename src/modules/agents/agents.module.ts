@@ -17,6 +17,6 @@ import { AgentsService } from './agents.service.js';
   imports: [TypeOrmModule.forFeature([Agent]), OrganizationsModule, UsersModule, ClientsModule],
   controllers: [AgentsController, AgentSecretsController],
   providers: [AgentsService, AgentEnrolment, AgentDirectory, AgentAdministration, AgentOwners, AgentSecrets],
-  exports: [AgentsService],
+  exports: [AgentsService, AgentEnrolment, AgentDirectory],
 })
 export class AgentsModule {}

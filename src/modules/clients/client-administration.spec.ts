@@ -82,8 +82,9 @@ describe('a client', () => {
   it('of an agent is managed with the agent', async () => {
     const id = newId();
     await registry.database.dataSource.query(`INSERT INTO clients (id, organization_id, kind, name) VALUES ($1, $2, 'agent', 'Agent')`, [id, ours]);
-    for (const attempt of [registry.administration.get(admin, id), registry.administration.update(admin, id, {}), registry.administration.deactivate(admin, id), registry.administration.addSecret(admin, id, {})]) {
-      await expect(attempt).rejects.toMatchObject({ kind: 'conflict', code: 'client_is_agent' });
+    const { administration } = registry;
+    for (const attempt of [() => administration.get(admin, id), () => administration.update(admin, id, {}), () => administration.deactivate(admin, id), () => administration.addSecret(admin, id, {})]) {
+      await expect(attempt()).rejects.toMatchObject({ kind: 'conflict', code: 'client_is_agent' });
     }
     expect((await registry.administration.list(admin, { q: id })).data).toEqual([]);
   });
