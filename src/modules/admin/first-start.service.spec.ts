@@ -23,9 +23,15 @@ const CLIENT = { LEGATE_BOOTSTRAP_CLIENT_SECRET: 'an-operator-chose-these-32-cha
 const HERE = '192.0.2.30';
 
 let directory: Directory;
+let recordedBefore: number;
 
-beforeEach(async () => { directory = await openDirectory([Client, ClientSecret, Scope, SetupLink]); });
-afterEach(() => directory.drop());
+beforeAll(async () => { directory = await openDirectory([Client, ClientSecret, Scope, SetupLink]); });
+afterAll(() => directory.drop());
+
+beforeEach(async () => {
+  await directory.dataSource.query('TRUNCATE organizations, users, setup_links CASCADE');
+  recordedBefore = (await auditTrail(directory.dataSource)).length;
+});
 
 /** A node of the installation, with the settings. */
 function node(environment: Record<string, string> = {}) {
@@ -44,7 +50,7 @@ function node(environment: Record<string, string> = {}) {
 const secretOf = (link: string | undefined) => link!.slice(link!.indexOf('#') + 1);
 const answers = (secret: string, changes: object = {}) => ({ secret, email: 'First@example.com', password: PASSWORD, organization_name: 'Acme', ...changes });
 const countOf = (entity: new () => object) => directory.dataSource.getRepository(entity).count();
-const trail = async () => (await auditTrail(directory.dataSource)).map(({ type, outcome }) => `${String(type)} ${String(outcome)}`);
+const trail = async () => (await auditTrail(directory.dataSource)).slice(recordedBefore).map(({ type, outcome }) => `${String(type)} ${String(outcome)}`);
 const outcomeOf = (work: Promise<unknown>) => work.then(() => 'set up', ({ code }: { code: string }) => code);
 
 describe('an empty installation without settings', () => {
