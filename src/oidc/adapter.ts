@@ -44,11 +44,15 @@ function stored(model: string, { objects }: AdapterParts): Adapter {
     async consume(id) {
       const { work } = currentState() ?? {};
       if (work) work.consumed.push({ model, id });
-      else if (!await objects.consume(model, id)) throw new errors.InvalidGrant(`${model} was used before`);
+      else if (!await objects.consume(model, id)) throw usedBefore(model);
     },
     async destroy(id) { await objects.remove(model, id); },
     async revokeByGrantId(grantId) { await objects.removeByGrant(model, grantId); },
   };
+}
+
+function usedBefore(model: string): Error {
+  return model === 'PushedAuthorizationRequest' ? new errors.InvalidRequestUri('request_uri was already used') : new errors.InvalidGrant({ detail: `${model} was used before` });
 }
 
 /**

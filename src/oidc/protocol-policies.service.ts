@@ -2,10 +2,11 @@ import { Injectable } from '@nestjs/common';
 import { errors, type Client, type KoaContextWithOIDC, type ResourceServer } from 'oidc-provider';
 import { parseScope } from '../kernel/scope-set.js';
 import { ResourcesService } from '../modules/resources/resources.service.js';
+import { offeredScopes } from '../modules/tokens/offered-scopes.js';
 import { Config } from '../platform/config/config.js';
 import { clientRecordOf } from './clients.js';
 import type { RequestState } from './request-state.js';
-import { grantedScopes, offeredScopes, OIDC_SCOPES, refusedOidcScopes, resolveResource, withoutOidcScopes } from './resource-access.js';
+import { grantedScopes, OIDC_SCOPES, refusedOidcScopes, resolveResource, withoutOidcScopes } from './resource-access.js';
 import { onTheWire } from './wire-errors.js';
 
 /** A token of either kind, as the library hands it to its policies. */

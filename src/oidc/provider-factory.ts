@@ -1,9 +1,10 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { Provider, type Adapter, type Configuration } from 'oidc-provider';
+import { Provider, type AccessToken, type Adapter, type ClientCredentials, type Configuration, type KoaContextWithOIDC } from 'oidc-provider';
 import { epochSeconds } from '../kernel/clock.js';
 import { Config } from '../platform/config/config.js';
 import { KeyRing } from '../platform/crypto/key-ring.service.js';
 import { MasterKey } from '../platform/crypto/master-key.js';
+import { AccessTokenFormat } from './access-token-format.js';
 import { Accounts } from './accounts.service.js';
 import { clientRecordOf } from './clients.js';
 import { assertAssertionAudience } from './client-assertion.js';
@@ -12,6 +13,7 @@ import { ProtocolPages } from './protocol-pages.service.js';
 import { ProtocolPolicies } from './protocol-policies.service.js';
 import { INTERACTION_PATH, PROTOCOL_ROUTES } from './protocol-routes.js';
 import { OIDC_SCOPES } from './resource-access.js';
+import { onTheWire } from './wire-errors.js';
 
 /** Signature algorithms taken from others: asymmetric ones alone, `none` and HMAC never (RFC 8725 section 3.1). */
 const ACCEPTED_ALGORITHMS = ['ES256', 'ES384', 'EdDSA', 'Ed25519', 'PS256', 'RS256'] as const;
@@ -34,6 +36,7 @@ export class ProviderFactory {
     private readonly keyRing: KeyRing,
     private readonly masterKey: MasterKey,
     private readonly accounts: Accounts,
+    private readonly format: AccessTokenFormat,
     private readonly policies: ProtocolPolicies,
     private readonly pages: ProtocolPages,
   ) {}
@@ -49,7 +52,7 @@ export class ProviderFactory {
   }
 
   private configuration(): Configuration {
-    const { config, accounts, policies, pages } = this;
+    const { config, accounts, format, policies, pages } = this;
     return {
       jwks: this.keyRing.privateJwks() as Configuration['jwks'],
       routes: PROTOCOL_ROUTES,
@@ -78,6 +81,7 @@ export class ProviderFactory {
       issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
       expiresWithSession: async (_ctx, source) => !source.scopes.has('offline_access'),
       rotateRefreshToken: (ctx) => policies.mustRotate(ctx),
+      formats: { customizers: { jwt: onTheWire((ctx: KoaContextWithOIDC, token: AccessToken | ClientCredentials, jwt: { payload: object }) => format.jwt(ctx, token as AccessToken, jwt)) } } as Configuration['formats'],
       renderError: (ctx, out, error) => pages.error(ctx, out, error),
       ttl: {
         AccessToken: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? config.accessTokenTtl,

@@ -6,6 +6,8 @@ import type { UnitOfWork } from './unit-of-work.js';
 export interface RequestState {
   /** Writes of a grant in flight. */
   work?: UnitOfWork;
+  /** The task of the tokens that this request issues. */
+  taskId?: string;
   /** An access token that was presented and verified as ours, and the one-request handle it goes by inside the library. */
   presented?: { readonly handle: string; readonly claims: AccessTokenClaims };
   /** RFC 7009 with our extension: mark what descends from the token as ended too. */

@@ -1,8 +1,9 @@
 import { errors } from 'oidc-provider';
 import type { OrganizationId } from '../kernel/ids.js';
-import { covers, narrow, uncovered } from '../kernel/scope-set.js';
+import { uncovered } from '../kernel/scope-set.js';
 import type { ClientRecord } from '../modules/clients/clients.service.js';
 import type { ResolvedResource, ResourcesService } from '../modules/resources/resources.service.js';
+import { defaultScopes, unofferedScopes } from '../modules/tokens/offered-scopes.js';
 
 /** Scopes of OpenID Connect Core section 5.4 and 11. They say what a client may learn or keep, not what it may do. */
 export const OIDC_SCOPES = ['openid', 'profile', 'email', 'offline_access'] as const;
@@ -18,11 +19,6 @@ export async function resolveResource(resources: ResourcesService, client: Clien
   return resource;
 }
 
-/** Everything this client may ever be given at this resource. */
-export function offeredScopes(client: ClientRecord, resource: ResolvedResource): string[] {
-  return narrow(client.scopes, resource.scopes);
-}
-
 /**
  * The scopes of one request: those asked for, or the client's defaults when it asked for none.
  *
@@ -31,15 +27,9 @@ export function offeredScopes(client: ClientRecord, resource: ResolvedResource):
  */
 export function grantedScopes(client: ClientRecord, resource: ResolvedResource, requested: readonly string[]): string[] {
   if (requested.length === 0) return defaultScopes(client, resource);
-  const beyond = requested.filter((scope) => !covers(client.scopes, scope) || !covers(resource.scopes, scope));
+  const beyond = unofferedScopes(client, resource, requested);
   if (beyond.length > 0) throw new errors.InvalidScope('the client may not have all of these scopes at this resource', beyond.join(' '));
   return [...requested];
-}
-
-/** What a request without `scope` gets (RFC 6749 section 3.3): the client's defaults at this resource, or all it may have. */
-export function defaultScopes(client: ClientRecord, resource: ResolvedResource): string[] {
-  const offered = offeredScopes(client, resource).filter((scope) => !OIDC.has(scope));
-  return client.defaultScopes.size > 0 ? offered.filter((scope) => client.defaultScopes.has(scope)) : offered;
 }
 
 export function withoutOidcScopes(scopes: Iterable<string>): string[] {

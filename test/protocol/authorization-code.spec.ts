@@ -65,7 +65,7 @@ describe('the authorization code flow (RFC 6749 section 4.1, RFC 7636, OpenID Co
     const tokens = await client.authorizationCodeGrant(config, callback, { pkceCodeVerifier: verifier, expectedState: 'p' });
     expect(tokens.access_token).toEqual(expect.any(String));
     const again = await browser.open(url.href);
-    expect(again.status).toBe(400);
+    expect(new URL(again.url).searchParams.get('error')).toBe('invalid_request_uri');
   });
 
   it('binds tokens to the key of a DPoP proof (RFC 9449), and the API takes them with a proof only', async () => {
@@ -78,7 +78,22 @@ describe('the authorization code flow (RFC 6749 section 4.1, RFC 7636, OpenID Co
     expect(answer.status).toBe(200);
     const refreshed = await client.refreshTokenGrant(config, tokens.refresh_token!, undefined, { DPoP: dpop });
     expect(refreshed.token_type).toBe('dpop');
-    await expect(client.refreshTokenGrant(config, refreshed.refresh_token!)).rejects.toMatchObject({ error: 'invalid_grant' });
+  });
+
+  it('binds the refresh token of a public client to its key too: without it, and with another, it is worth nothing', async () => {
+    const spa = await registerClient(server, { ...WEB_CLIENT, token_endpoint_auth_method: 'none' });
+    const browserless = await client.discovery(new URL(server.issuer), spa.clientId, undefined, client.None(), insecure);
+    const dpop = client.getDPoPHandle(browserless, await client.randomDPoPKeyPair('ES256'));
+    const verifier = client.randomPKCECodeVerifier();
+    const url = client.buildAuthorizationUrl(browserless, { redirect_uri: CALLBACK, scope: 'openid agents:read', state: 's', code_challenge: await client.calculatePKCECodeChallenge(verifier), code_challenge_method: 'S256' });
+    const callback = await new FormBrowser().authorize(url.href, ADMIN);
+    const tokens = await client.authorizationCodeGrant(browserless, callback, { pkceCodeVerifier: verifier, expectedState: 's' }, undefined, { DPoP: dpop });
+    await expect(client.refreshTokenGrant(browserless, tokens.refresh_token!)).rejects.toMatchObject({ error: 'invalid_grant' });
+    const another = client.getDPoPHandle(browserless, await client.randomDPoPKeyPair('ES256'));
+    await expect(client.refreshTokenGrant(browserless, tokens.refresh_token!, undefined, { DPoP: another })).rejects.toMatchObject({ error: 'invalid_grant' });
+    const refreshed = await client.refreshTokenGrant(browserless, tokens.refresh_token!, undefined, { DPoP: dpop });
+    expect(refreshed.token_type).toBe('dpop');
+    await expect(client.refreshTokenGrant(browserless, tokens.refresh_token!, undefined, { DPoP: another })).rejects.toMatchObject({ error: 'invalid_grant' });
   });
 
   it('takes a code once: reuse is refused and ends what the code gave', async () => {

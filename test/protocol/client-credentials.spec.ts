@@ -71,11 +71,11 @@ describe('the client credentials grant (RFC 6749 section 4.4)', () => {
   it('issues opaque tokens for a resource that asks for them, which introspect like any other', async () => {
     const identifier = 'https://opaque.example/api';
     const admin = await bootstrapToken(server);
+    expect((await call(server, 'POST', '/api/scopes', { token: admin, body: { name: 'things:read', description: 'Read things.' } })).status).toBe(201);
     const created = await call(server, 'POST', '/api/resources', { token: admin, body: { identifier, name: 'Opaque API', scopes: ['things:read'], token_format: 'opaque', access_token_ttl: 120 } });
     expect(created.status).toBe(201);
-    const wide = await bootstrapToken(server);
     const client = await call<{ client_id: string; client_secret: string }>(server, 'POST', '/api/admin/clients/register', {
-      token: wide, body: { client_name: 'reader of things', grant_types: ['client_credentials'], scopes: ['things:read'], served_resources: [identifier] },
+      token: admin, body: { client_name: 'reader of things', grant_types: ['client_credentials'], scopes: ['things:read'], served_resources: [identifier] },
     });
     expect(client.status).toBe(201);
     const { body } = await ask({ resource: identifier }, [client.body.client_id, client.body.client_secret]);

@@ -65,8 +65,10 @@ export class AtomicGrants {
     } finally {
       state.work = undefined;
     }
-    const response = ctx.body as Record<string, unknown>;
     await this.recordSaved(ctx, work);
+    const accessToken = work.issued.find(({ row }) => row?.kind === 'access_token')?.row;
+    const response = { ...ctx.body as Record<string, unknown>, token_id: accessToken?.token_id, task_id: accessToken?.task_id };
+    ctx.body = response;
     try {
       await this.dataSource.transaction(async (manager) => {
         for (const { model, id } of work.consumed) {
