@@ -3,6 +3,7 @@
  *
  *   node scripts/run.mjs dist/bench/bench.js [--seconds 5] [--rounds 3] [--connections 10,50]
  *     [--only bare,postgres,embedded] [--workload client_credentials,introspection] [--json results.json]
+ *     [--profile folder]    (writes a V8 profile of each server; its numbers are then not to be compared)
  *
  * All servers are up for the whole run and are driven in turns (a b c a b c …), so that a slow minute of the machine
  * hits them alike; each number is the median of the rounds. The load generator shares the machine with the servers:
@@ -10,6 +11,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { measure, prepare, WORKLOADS, type Workload } from './load.js';
 import { aims, medianOf, table, type Series } from './report.js';
@@ -24,6 +26,7 @@ interface Plan {
   readonly targets: readonly TargetName[];
   readonly workloads: readonly Workload[];
   readonly json?: string;
+  readonly profile?: string;
 }
 
 function readPlan(): Plan {
@@ -35,6 +38,7 @@ function readPlan(): Plan {
       only: { type: 'string', default: TARGET_NAMES.join(',') },
       workload: { type: 'string', default: WORKLOADS.join(',') },
       json: { type: 'string' },
+      profile: { type: 'string' },
     },
   });
   return {
@@ -44,6 +48,7 @@ function readPlan(): Plan {
     targets: oneOf('--only', values.only, TARGET_NAMES),
     workloads: oneOf('--workload', values.workload, WORKLOADS),
     ...(values.json === undefined ? {} : { json: values.json }),
+    ...(values.profile === undefined ? {} : { profile: resolve(values.profile) }),
   };
 }
 
@@ -99,7 +104,7 @@ async function main(): Promise<void> {
   setTimeout(giveUp(`not done within ${limit} seconds`), limit * 1000).unref();
 
   try {
-    for (const name of plan.targets) targets.push(await startTarget(name));
+    for (const name of plan.targets) targets.push(await startTarget(name, plan.profile ? ['--cpu-prof', `--cpu-prof-dir=${plan.profile}`, `--cpu-prof-name=${name}.cpuprofile`] : []));
     const series = await run(plan, targets);
     print(plan, targets, series);
     if (series.some((one) => medianOf(one.rounds).failures > 0)) throw new Error('some requests failed: these numbers are not to be compared');

@@ -18,9 +18,11 @@ export interface ServerProcess {
  *
  * @throws with the server's output when it ends first or is not ready within 60 seconds
  */
-export async function startServer(name: string, file: string, environment: Record<string, string>, isReady: () => Promise<boolean>): Promise<ServerProcess> {
+export async function startServer(
+  name: string, file: string, environment: Record<string, string>, isReady: () => Promise<boolean>, nodeOptions: readonly string[] = [],
+): Promise<ServerProcess> {
   const { PATH, HOME, TMPDIR } = process.env;
-  const child = spawn(process.execPath, [file], {
+  const child = spawn(process.execPath, [...nodeOptions, file], {
     env: { ...definedOnly({ PATH, HOME, TMPDIR }), NODE_ENV: 'production', ...environment },
     stdio: ['pipe', 'pipe', 'pipe'],
   });

@@ -26,17 +26,18 @@ export interface Target {
   stop(): Promise<void>;
 }
 
-export function startTarget(name: TargetName): Promise<Target> {
-  if (name === 'bare') return startBareProvider();
-  return name === 'postgres' ? startLegateOnPostgres() : startLegateEmbedded();
+/** @param nodeOptions for the server process, e.g. to profile it */
+export function startTarget(name: TargetName, nodeOptions: readonly string[] = []): Promise<Target> {
+  if (name === 'bare') return startBareProvider(nodeOptions);
+  return name === 'postgres' ? startLegateOnPostgres(nodeOptions) : startLegateEmbedded(nodeOptions);
 }
 
-async function startBareProvider(): Promise<Target> {
+async function startBareProvider(nodeOptions: readonly string[]): Promise<Target> {
   const port = await freePort();
   const secret = newSecret();
   const base = `http://127.0.0.1:${port}`;
   const server = await startServer('bare oidc-provider', resolve(import.meta.dirname, 'servers/bare-provider.js'),
-    { PORT: String(port), CLIENT_SECRET: secret }, () => answers(`${base}/.well-known/openid-configuration`));
+    { PORT: String(port), CLIENT_SECRET: secret }, () => answers(`${base}/.well-known/openid-configuration`), nodeOptions);
   return {
     name: 'bare',
     label: 'oidc-provider, memory',
@@ -51,7 +52,7 @@ async function startBareProvider(): Promise<Target> {
   };
 }
 
-async function startLegateOnPostgres(): Promise<Target> {
+async function startLegateOnPostgres(nodeOptions: readonly string[]): Promise<Target> {
   const database = await createThrowawayDatabase();
   const folder = mkdtempSync(join(tmpdir(), 'legate-bench-'));
   const clear = async (): Promise<void> => {
@@ -60,7 +61,7 @@ async function startLegateOnPostgres(): Promise<Target> {
   };
   try {
     const secret = newSecret();
-    const { server, target } = await startLegate(folder, secret, { DATABASE_URL: database.url });
+    const { server, target } = await startLegate(folder, secret, { DATABASE_URL: database.url }, nodeOptions);
     return {
       ...target,
       name: 'postgres',
@@ -74,7 +75,7 @@ async function startLegateOnPostgres(): Promise<Target> {
   }
 }
 
-async function startLegateEmbedded(): Promise<Target> {
+async function startLegateEmbedded(nodeOptions: readonly string[]): Promise<Target> {
   const folder = mkdtempSync(join(tmpdir(), 'legate-bench-'));
   const clear = (): void => rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
   try {
@@ -82,7 +83,7 @@ async function startLegateEmbedded(): Promise<Target> {
     // The first start makes the data folder; what is measured is a start as on any other day.
     const first = await startLegate(folder, secret, {});
     await first.server.stop();
-    const { server, target } = await startLegate(folder, secret, {});
+    const { server, target } = await startLegate(folder, secret, {}, nodeOptions);
     return {
       ...target,
       name: 'embedded',
@@ -96,7 +97,7 @@ async function startLegateEmbedded(): Promise<Target> {
   }
 }
 
-async function startLegate(dataDir: string, secret: string, environment: Record<string, string>): Promise<
+async function startLegate(dataDir: string, secret: string, environment: Record<string, string>, nodeOptions: readonly string[] = []): Promise<
   { server: ServerProcess; target: Omit<Target, 'name' | 'label' | 'notes' | 'stop'> }
 > {
   const port = await freePort();
@@ -108,7 +109,7 @@ async function startLegate(dataDir: string, secret: string, environment: Record<
     LEGATE_BOOTSTRAP_CLIENT_SECRET: secret,
     LOG_LEVEL: 'warn',
     ...environment,
-  }, () => answers(`${base}/health/ready`));
+  }, () => answers(`${base}/health/ready`), nodeOptions);
   const issueBody = 'grant_type=client_credentials&scope=agents%3Aread';
   return {
     server,
