@@ -86,3 +86,10 @@ export async function eventsAbout({ database }: Registry, id: string): Promise<s
   const rows = await database.dataSource.query<{ type: string }[]>(`SELECT type FROM audit_events WHERE body::json -> 'target' ->> 'id' = $1 ORDER BY sequence`, [id]);
   return rows.map(({ type }) => type);
 }
+
+/** How many of the promises came true, and with which codes the others were refused. */
+export async function outcomes(attempts: readonly Promise<unknown>[]): Promise<{ succeeded: number; refusedWith: string[] }> {
+  const settled = await Promise.allSettled(attempts);
+  const refusedWith = settled.flatMap((outcome) => (outcome.status === 'rejected' ? [(outcome.reason as { code: string }).code] : []));
+  return { succeeded: settled.length - refusedWith.length, refusedWith: [...new Set(refusedWith)] };
+}

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Pool } from 'pg';
+import { Client, type Pool } from 'pg';
 import { PGlite } from '@electric-sql/pglite';
 import { createPgConfig } from '@electric-sql/pglite/node-postgres';
 import { DataSource, type DataSourceOptions } from 'typeorm';
@@ -14,6 +14,8 @@ import { copyTemplateDatabase, copyTemplateFolder, dropDatabase } from './templa
 export interface ThrowawayDatabase {
   readonly dataSource: DataSource;
   readonly pool: DatabasePool;
+  /** Hears what is notified on a channel, until the returned function has run; by then all that was sent has been heard. */
+  listen(channel: string, hear: (payload: string) => void): Promise<() => Promise<void>>;
   /** Closes the connections and removes the database. */
   drop(): Promise<void>;
 }
@@ -34,6 +36,7 @@ export async function throwawayDatabase(entities: NonNullable<DataSourceOptions[
     return {
       dataSource,
       pool: { pool: poolOf(dataSource), isEmbedded: true },
+      listen: (channel, hear) => instance.listen(channel, hear),
       drop: async () => {
         await dataSource.destroy();
         await instance.close();
@@ -48,10 +51,23 @@ export async function throwawayDatabase(entities: NonNullable<DataSourceOptions[
   return {
     dataSource,
     pool: { pool: poolOf(dataSource), isEmbedded: false },
+    listen: (channel, hear) => listenOnServer(url, channel, hear),
     drop: async () => {
       await dataSource.destroy();
       await dropDatabase(server, name);
     },
+  };
+}
+
+async function listenOnServer(url: string, channel: string, hear: (payload: string) => void): Promise<() => Promise<void>> {
+  const listener = new Client({ connectionString: url });
+  await listener.connect();
+  listener.on('notification', ({ payload }) => hear(payload ?? ''));
+  await listener.query(`LISTEN ${channel}`);
+  return async () => {
+    // What was committed before this statement arrives before its answer.
+    await listener.query('SELECT 1');
+    await listener.end();
   };
 }
 

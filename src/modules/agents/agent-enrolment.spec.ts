@@ -1,6 +1,6 @@
 import { ValidationPipe } from '@nestjs/common';
 import { openAgentRegistry, type AgentRegistry } from '../../../test/support/agent-registry.js';
-import { eventsAbout, machineCaller, newOrganization, newPerson } from '../../../test/support/registry.js';
+import { eventsAbout, machineCaller, newOrganization, newPerson, outcomes } from '../../../test/support/registry.js';
 import { useClock } from '../../kernel/clock.js';
 import { newId, type OrganizationId } from '../../kernel/ids.js';
 import type { Caller } from '../../platform/http/caller.js';
@@ -56,9 +56,8 @@ describe('a caller with agents:write', () => {
   });
 
   it('takes no name twice in an organization, in whatever letters and however fast', async () => {
-    const attempts = await Promise.allSettled(Array.from({ length: 5 }, (_, index) => registry.enrolment.register(admin, { agent_name: index % 2 ? 'Unique' : 'UNIQUE' })));
-    expect(attempts.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
-    for (const attempt of attempts) if (attempt.status === 'rejected') expect(attempt.reason).toMatchObject({ kind: 'conflict', code: 'agent_name_taken' });
+    const attempts = Array.from({ length: 5 }, (_, index) => registry.enrolment.register(admin, { agent_name: index % 2 ? 'Unique' : 'UNIQUE' }));
+    expect(await outcomes(attempts)).toEqual({ succeeded: 1, refusedWith: ['agent_name_taken'] });
     await registry.enrolment.register(stranger, { agent_name: 'Unique' });
     const [{ count }] = await registry.database.dataSource.query(`SELECT count(*) FROM clients WHERE lower(name) = 'unique'`);
     expect(Number(count)).toBe(2);
@@ -145,9 +144,8 @@ describe('anybody else', () => {
 describe('activation', () => {
   it('works once, however many try at the same time', async () => {
     const { agent, credentials } = await registry.enrolment.register(admin, { agent_name: 'Raced' });
-    const attempts = await Promise.allSettled(Array.from({ length: 20 }, () => registry.agents.activate(credentials.registration_token!)));
-    expect(attempts.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
-    for (const attempt of attempts) if (attempt.status === 'rejected') expect(attempt.reason).toMatchObject({ kind: 'invalid', code: 'invalid_registration_token' });
+    const attempts = Array.from({ length: 20 }, () => registry.agents.activate(credentials.registration_token!));
+    expect(await outcomes(attempts)).toEqual({ succeeded: 1, refusedWith: ['invalid_registration_token'] });
     expect(await eventsAbout(registry, agent.id)).toEqual(['agent.registered', 'agent.activated']);
     expect((await registry.agents.findCached(agent.id))!.status).toBe('active');
     expect(await registry.clients.findCached(agent.id)).toMatchObject({ status: 'active', version: 2 });
@@ -241,12 +239,9 @@ describe('bodies of registrations', () => {
     await expect(register({ agent_name: 'A', ...members })).rejects.toMatchObject({ status: 400 });
   });
 
-  it('do not carry what reaches a prototype', async () => {
-    const { metadata } = await register(JSON.parse('{"agent_name":"A","metadata":{"constructor":5,"a":{"__proto__":{"x":1},"constructor":{"prototype":{"y":1}}}}}')).catch((error: { status: number }) => {
-      expect(error.status).toBe(400);
-      return { metadata: {} };
-    });
-    expect(JSON.stringify(metadata)).not.toMatch(/constructor|proto/);
+  it('lose what reaches a prototype', async () => {
+    const { metadata } = await register(JSON.parse('{"agent_name":"A","metadata":{"constructor":5,"a":{"__proto__":{"x":1},"constructor":{"prototype":{"y":1}},"kept":1}}}'));
+    expect(metadata).toEqual({ a: { kept: 1 } });
     expect(({} as { x?: number; y?: number }).x).toBeUndefined();
   });
 });

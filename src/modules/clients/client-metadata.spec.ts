@@ -133,12 +133,17 @@ it('any metadata is either accepted, and then accepted again unchanged, or refus
     jwksUri: fc.option(uri),
     requirePkce: fc.boolean(),
   }, { requiredKeys: [] }), (given) => {
-    try {
-      const once = check(given as Partial<ClientMetadata>);
-      expect(check(once)).toEqual(once);
-    } catch (error) {
-      expect(error).toBeInstanceOf(DomainError);
-      expect((error as DomainError).message).toMatch(/[.]$/);
-    }
+    const once = accepted(given as Partial<ClientMetadata>);
+    expect(once && accepted(once)).toEqual(once);
   }));
 });
+
+/** Undefined when it is refused as it should be: by an error of ours, with a sentence. Anything else is thrown on. */
+function accepted(given: Partial<ClientMetadata>): ClientMetadata | undefined {
+  try {
+    return check(given);
+  } catch (error) {
+    if (error instanceof DomainError && error.message.endsWith('.')) return undefined;
+    throw error;
+  }
+}
