@@ -19,6 +19,11 @@ describe('the documents', () => {
     expect(broken).toEqual([]);
   });
 
+  it.each(DOCUMENTS)('%s names only source files that exist', (file) => {
+    const named = [...readFileSync(file, 'utf8').matchAll(/`((?:src|test|bench|demo|scripts|migrations)\/[\w./-]+\.\w+)`/g)].map(([, path]) => path ?? '');
+    expect([...new Set(named)].filter((path) => !existsSync(path))).toEqual([]);
+  });
+
   it.each([...DOCUMENTS, 'Dockerfile', 'docker-compose.yml'])('%s names only settings that exist', (file) => {
     const known = new Set(Object.keys(environmentSchema.shape));
     const named = [...readFileSync(file, 'utf8').matchAll(/\bLEGATE_[A-Z0-9_]*[A-Z0-9]\b/g)].map(([name]) => name);
