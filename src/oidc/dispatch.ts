@@ -45,10 +45,9 @@ function isHostKnown(config: Config, { headers, url = '' }: IncomingMessage): bo
  * and no other.
  */
 function pin(config: Config, request: IncomingMessage, target: ProtocolTarget): void {
-  const { host, protocol } = new URL(config.issuer);
-  request.headers.host = host;
-  request.headers['x-forwarded-host'] = host;
-  request.headers['x-forwarded-proto'] = protocol.slice(0, -1);
+  request.headers.host = config.issuerHost;
+  request.headers['x-forwarded-host'] = config.issuerHost;
+  request.headers['x-forwarded-proto'] = config.issuerScheme;
   const query = request.url!.indexOf('?');
   request.url = target.path + (query === -1 ? '' : request.url!.slice(query));
   (request as { originalUrl?: string }).originalUrl = request.url;

@@ -43,6 +43,7 @@ export const settingGroups = {
   },
   'Lifetimes': {
     LEGATE_ACCESS_TOKEN_TTL: seconds('Lifetime of access tokens whose resource does not set one.', 600),
+    LEGATE_LOGIN_TTL: seconds('For how long after an agent logged in (/api/auth/login) its access tokens may be renewed (/api/auth/refresh).', 12 * 3600),
     LEGATE_REFRESH_TOKEN_TTL: seconds('Lifetime of refresh tokens.', 14 * DAY),
     LEGATE_REFRESH_REPLAY_WINDOW: wholeNumber('For how long the same refresh token, sent again by the same client, gets the same response again. 0 is strict. Seconds.', { min: 0, max: 300, fallback: 30 }),
     LEGATE_SESSION_TTL: seconds('Lifetime of a browser session.', 14 * DAY),
@@ -74,6 +75,8 @@ export class Config {
   readonly issuer: string;
   /** Identifier (RFC 8707) of this server's own REST API, the default resource of a token request. */
   readonly apiResource: string;
+  /** Host, with its port unless it is the default one, and scheme of the issuer. */
+  readonly issuerHost: string; readonly issuerScheme: 'http' | 'https';
   /** Values of the Host header that this server answers to, lower-case. */
   readonly hosts: ReadonlySet<string>;
   readonly host; readonly port;
@@ -86,7 +89,7 @@ export class Config {
   readonly bootstrap: { readonly adminEmail?: string; readonly adminPassword?: string; readonly clientSecret?: string };
   readonly demoApi: boolean;
   readonly openRegistration; readonly trustedProxies;
-  readonly accessTokenTtl; readonly refreshTokenTtl; readonly refreshReplayWindow;
+  readonly accessTokenTtl; readonly loginTtl; readonly refreshTokenTtl; readonly refreshReplayWindow;
   readonly sessionTtl; readonly sessionIdleTtl: number;
   readonly keyRotationDays; readonly jwksMaxAge;
 
@@ -95,6 +98,9 @@ export class Config {
     this.isProduction = environment.LEGATE_MODE === 'production';
     this.issuer = environment.LEGATE_ISSUER;
     this.apiResource = `${environment.LEGATE_ISSUER}/api`;
+    const { host, protocol } = new URL(environment.LEGATE_ISSUER);
+    this.issuerHost = host;
+    this.issuerScheme = protocol === 'https:' ? 'https' : 'http';
     this.hosts = answeredHosts(environment);
     this.host = environment.HOST;
     this.port = environment.PORT;
@@ -119,6 +125,7 @@ export class Config {
     this.openRegistration = environment.LEGATE_OPEN_REGISTRATION;
     this.trustedProxies = environment.LEGATE_TRUSTED_PROXIES;
     this.accessTokenTtl = environment.LEGATE_ACCESS_TOKEN_TTL;
+    this.loginTtl = environment.LEGATE_LOGIN_TTL;
     this.refreshTokenTtl = environment.LEGATE_REFRESH_TOKEN_TTL;
     this.refreshReplayWindow = environment.LEGATE_REFRESH_REPLAY_WINDOW;
     this.sessionTtl = environment.LEGATE_SESSION_TTL;
