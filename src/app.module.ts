@@ -10,6 +10,7 @@ import { ResourcesModule } from './modules/resources/resources.module.js';
 import { ScopesModule } from './modules/scopes/scopes.module.js';
 import { TokensModule } from './modules/tokens/tokens.module.js';
 import { UsersModule } from './modules/users/users.module.js';
+import { Measurements } from './measurements.service.js';
 import { OidcModule } from './oidc/oidc.module.js';
 import type { Config } from './platform/config/config.js';
 import { ConfigModule } from './platform/config/config.module.js';
@@ -38,6 +39,7 @@ export class AppModule {
       ],
       providers: [
         Preparation,
+        Measurements,
         { provide: APP_GUARD, useClass: AccessGuard },
         { provide: APP_INTERCEPTOR, useClass: RefusalInterceptor },
       ],

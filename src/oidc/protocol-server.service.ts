@@ -2,9 +2,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import type { Provider } from 'oidc-provider';
 import { KeyRing } from '../platform/crypto/key-ring.service.js';
+import { Metrics } from '../platform/metrics/metrics.js';
 import { ProtocolGrants } from './grants/protocol-grants.service.js';
 import { ProtocolStorage } from './protocol-storage.service.js';
 import { ProviderFactory } from './provider-factory.js';
+import { countTokens } from './token-metrics.js';
 
 /** The protocol engine in service. A change of keys swaps in a new one; requests under way finish on the old. */
 @Injectable()
@@ -17,6 +19,7 @@ export class ProtocolServer implements OnApplicationBootstrap {
     private readonly storage: ProtocolStorage,
     private readonly grants: ProtocolGrants,
     private readonly keyRing: KeyRing,
+    private readonly metrics: Metrics,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -44,6 +47,7 @@ export class ProtocolServer implements OnApplicationBootstrap {
     const provider = this.factory.create(this.storage.adapter);
     this.storage.attach(provider);
     this.grants.register(provider);
+    countTokens(provider, this.metrics);
     this.serving = { provider, callback: provider.callback() };
   }
 }

@@ -1,11 +1,12 @@
 import { Global, Module } from '@nestjs/common';
 import { RefusalRecorder } from '../../platform/http/refusal-recorder.js';
+import { AuditHealth } from './audit-health.service.js';
 import { AuditLog } from './audit-log.service.js';
 import { RequestRefusals } from './request-refusals.service.js';
 
 @Global()
 @Module({
-  providers: [AuditLog, { provide: RefusalRecorder, useClass: RequestRefusals }],
+  providers: [AuditLog, AuditHealth, { provide: RefusalRecorder, useClass: RequestRefusals }],
   exports: [AuditLog, RefusalRecorder],
 })
 export class AuditModule {}

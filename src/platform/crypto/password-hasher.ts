@@ -27,6 +27,11 @@ export class PasswordHasher {
     this.#longestQueue = limits.longestQueue ?? LONGEST_QUEUE;
   }
 
+  /** How busy it is at the moment. */
+  get load(): { readonly running: number; readonly waiting: number } {
+    return { running: this.#running, waiting: this.#waiting.length };
+  }
+
   /**
    * @returns a PHC string
    * @throws DomainError `password_hashing_busy`

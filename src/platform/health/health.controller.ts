@@ -6,7 +6,7 @@ import { HealthChecks } from './health-checks.js';
 import { LivenessDto, ReadinessDto } from './health.dto.js';
 import { Lifecycle } from './lifecycle.js';
 
-@ApiTags('Health')
+@ApiTags('health')
 @ApiExtraModels(LivenessDto, ReadinessDto)
 @Controller('health')
 export class HealthController {

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { createServer, request as httpRequest, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Body, Controller, Get, Headers, HttpException, Module, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, HttpException, Module, Param, Post, Query } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Type } from 'class-transformer';
@@ -90,7 +90,7 @@ class ThingsController {
 
   @Get(':id')
   @Access.authenticated()
-  async get(@Param('id') id: string, @Headers('x-missing') _: string): Promise<object> {
+  async get(@Param('id') id: string): Promise<object> {
     await new Promise((resolve) => setTimeout(resolve, 5));
     return { id, request_id: requestContext()?.requestId };
   }
@@ -116,7 +116,7 @@ async function start(settings: Record<string, string> = {}): Promise<NestFastify
   const server = await NestFactory.create<NestFastifyApplication>(root, adapter, { logger: new NestLog(log), abortOnError: false });
   server.useGlobalPipes(createValidationPipe());
   server.useGlobalFilters(new ProblemFilter(server.get(Config), server.get(Log), server.get(RouteTable)));
-  configureHttp(server, { scopeDescriptions: { 'things:read': 'See things', openid: 'Sign in' } });
+  configureHttp(server, { scopeDescriptions: { 'things:read': 'See things' } });
   const observer = server.get(RequestObserver);
   await server.listen(0, '127.0.0.1');
   return server;
@@ -294,6 +294,8 @@ describe('each request', () => {
       expect(headers.get('x-content-type-options')).toBe('nosniff');
       expect(headers.get('cache-control')).toBe('no-store');
       expect(headers.get('strict-transport-security')).toBeNull();
+      // With one, the sign-in page would lose the window that opened it.
+      expect(headers.get('cross-origin-opener-policy')).toBeNull();
     }
   });
 });
@@ -340,7 +342,7 @@ describe('the description of the API', () => {
       openapi: '3.0.3', info: { title: 'Legate', version: expect.stringMatching(/^\d/) }, servers: [{ url: '/' }],
       components: {
         securitySchemes: {
-          authorization_code: { type: 'oauth2', flows: { authorizationCode: { authorizationUrl: 'http://localhost:3000/api/oauth/authorize', scopes: { openid: 'Sign in', 'things:read': 'See things', 'things:write': 'things:write' } } } },
+          authorization_code: { type: 'oauth2', flows: { authorizationCode: { authorizationUrl: 'http://localhost:3000/api/oauth/authorize', scopes: { openid: 'Sign in (OpenID Connect).', 'things:read': 'See things', 'things:write': 'things:write' } } } },
           client_credentials: { type: 'oauth2', flows: { clientCredentials: { tokenUrl: 'http://localhost:3000/api/oauth/token', scopes: { 'things:read': 'See things', 'things:write': 'things:write' } } } },
         },
       },
@@ -350,7 +352,7 @@ describe('the description of the API', () => {
           get: { operationId: 'things_list' },
         },
         '/api/things/{id}': { get: { security: [{ authorization_code: [] }, { client_credentials: [] }], responses: { 401: expect.anything(), 404: expect.anything() } } },
-        '/api/things/failing/{kind}': { get: { operationId: 'things_fail', security: [] } },
+        '/api/things/failing/{kind}': { get: { operationId: 'things_fail', security: [{}, { authorization_code: [] }, { client_credentials: [] }] } },
       },
     });
     const again = await start();

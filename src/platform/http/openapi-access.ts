@@ -67,9 +67,10 @@ function snakeCase(name: string): string {
 }
 
 function securityOf(rule: AccessRule): Record<string, string[]>[] {
-  if (rule.kind === 'public') return [];
   const scopes = rule.kind === 'scopes' ? [...rule.scopes] : [];
-  return [{ authorization_code: scopes }, { client_credentials: scopes }];
+  const either: Record<string, string[]>[] = [{ authorization_code: scopes }, { client_credentials: scopes }];
+  // The empty requirement makes the others optional: a public route also knows who calls, when a token is sent.
+  return rule.kind === 'public' ? [{}, ...either] : either;
 }
 
 /** Answers that the route did not describe itself. */

@@ -98,7 +98,8 @@ function methodsOf(prototype: object): [string, object][] {
 function scopeList(rules: Iterable<AccessRule>, descriptions: Readonly<Record<string, string>>): Record<string, string> {
   const names = new Set(Object.keys(descriptions));
   for (const rule of rules) if (rule.kind === 'scopes') for (const scope of rule.scopes) names.add(scope);
-  return Object.fromEntries(['openid', ...[...names].sort().filter((name) => name !== 'openid')].map((name) => [name, descriptions[name] ?? name]));
+  const api = [...names].sort().filter((name) => name !== 'openid').map((name) => [name, descriptions[name] ?? name]);
+  return Object.fromEntries([['openid', descriptions['openid'] ?? 'Sign in (OpenID Connect).'], ...api]) as Record<string, string>;
 }
 
 /** There is no person in client_credentials, so nothing about a person can be asked for. */

@@ -15,6 +15,8 @@ export function securityHeaders(config: Pick<Config, 'issuer'>): SecurityHeaders
     },
     // Subdomains are not ours to promise anything for.
     strictTransportSecurity: config.issuer.startsWith('https:') ? { maxAge: TWO_YEARS, includeSubDomains: false } : false,
+    // A client may open the sign-in page in a window of its own and wait there for the answer: cutting the two apart would break it.
+    crossOriginOpenerPolicy: false,
     xFrameOptions: { action: 'deny' },
     referrerPolicy: { policy: 'no-referrer' },
   };

@@ -15,10 +15,10 @@ export interface LogDestination {
 /**
  * The log of this process: JSON lines, or text on a terminal. Secrets are hidden in both.
  *
- * @param destination where lines go; standard output by default. Lines are handed to the operating system in order and in
- * the background, and what is left is written when the process exits.
+ * @param destination where lines go; standard output by default. There, JSON is written in the background, and what is left
+ * when the process exits; text is written at once, so that it keeps its place among what else is printed.
  */
-export function createLog(config: Pick<Config, 'logLevel' | 'logFormat'>, destination: LogDestination = standardOutput()): Log {
+export function createLog(config: Pick<Config, 'logLevel' | 'logFormat'>, destination: LogDestination = standardOutput(isText(config))): Log {
   const stream = isText(config) ? textTo(destination) : destination;
   const target = pino({
     level: config.logLevel,
@@ -63,6 +63,6 @@ function textTo(destination: LogDestination): LogDestination {
   };
 }
 
-function standardOutput(): LogDestination {
-  return pino.destination({ fd: 1, sync: false });
+function standardOutput(isImmediate: boolean): LogDestination {
+  return pino.destination({ fd: 1, sync: isImmediate });
 }

@@ -21,10 +21,11 @@ describe('metrics', () => {
 
   it('show sizes and times of group commits', async () => {
     const metrics = new Metrics();
-    metrics.batchCommitted(3, 0.002);
+    metrics.batchCommitted({ size: 3, milliseconds: 2, wasContended: true });
     const text = await metrics.render();
     expect(text).toContain('legate_commit_batch_size_bucket{le="4"} 1');
     expect(text).toContain('legate_commit_duration_seconds_bucket{le="0.0025"} 1');
+    expect(text).toContain('legate_commit_contended_total 1');
   });
 
   it('ask the pool and the password hasher at each reading', async () => {

@@ -26,6 +26,14 @@ export interface HashQueueState {
   readonly waiting: number;
 }
 
+/** One group commit, from the sending of its statement to its durable end. */
+export interface CommittedBatch {
+  /** Records in it. */
+  readonly size: number;
+  readonly milliseconds: number;
+  readonly wasContended: boolean;
+}
+
 /**
  * What operators watch, in Prometheus' form. No label takes a value that a client chooses. Besides ours there are the usual
  * process metrics, among them the event loop's lag (`nodejs_eventloop_lag_p99_seconds`), reset with every reading.
@@ -49,6 +57,9 @@ export class Metrics implements OnApplicationShutdown {
   private readonly batchSeconds = new Histogram({
     name: 'legate_commit_duration_seconds', help: 'Time from the sending of a group commit to its durable end.',
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5], registers: [this.registry],
+  });
+  private readonly contendedBatches = new Counter({
+    name: 'legate_commit_contended_total', help: 'Group commits that another writer of the audit log got ahead of, and that went again under its lock.', registers: [this.registry],
   });
   /** Looking a time series up by its labels costs more than counting, so the ones in use are kept. Bounded by the closed lists of labels. */
   private readonly requestSeries = new Map<string, { count: Counter.Internal; seconds: Histogram.Internal<'route'> }>();
@@ -78,9 +89,10 @@ export class Metrics implements OnApplicationShutdown {
     this.tokens.inc({ grant: GRANT_NAMES.get(grantType) ?? 'other', outcome });
   }
 
-  batchCommitted(records: number, seconds: number): void {
-    this.batchSize.observe(records);
-    this.batchSeconds.observe(seconds);
+  batchCommitted({ size, milliseconds, wasContended }: CommittedBatch): void {
+    this.batchSize.observe(size);
+    this.batchSeconds.observe(milliseconds / 1000);
+    if (wasContended) this.contendedBatches.inc();
   }
 
   /** Has the pool asked at each reading. */
