@@ -3,7 +3,7 @@ import { epochSeconds } from '../kernel/clock.js';
 import type { ConsentGrants } from '../modules/tokens/consent-grants.service.js';
 import type { TokenRevocation } from '../modules/tokens/token-revocation.service.js';
 import type { TokenVerifier } from '../modules/tokens/token-verifier.service.js';
-import { modelPayload } from './presented-token.js';
+import { isHandle, modelPayload } from './presented-token.js';
 import type { ProtocolObjects } from './protocol-objects.store.js';
 import { protocolActor } from './protocol-actor.js';
 import { currentState } from './request-state.js';
@@ -20,7 +20,17 @@ export interface AdapterParts {
 
 /** Where the library keeps each of its models: one adapter a model. */
 export function adapterFor(parts: AdapterParts): (model: string) => Adapter {
-  return (model) => onTheWireAll(model === 'AccessToken' ? accessTokens(parts) : model === 'Grant' ? grants(parts) : stored(model, parts));
+  return (model) => onTheWireAll(adapterOf(model, parts));
+}
+
+function adapterOf(model: string, parts: AdapterParts): Adapter {
+  switch (model) {
+    case 'AccessToken': return accessTokens(parts);
+    case 'Grant': return grants(parts);
+    // Our client credentials grant issues access tokens like every other: of this model there are none to look for.
+    case 'ClientCredentials': return { ...stored(model, parts), async find() { return undefined; } };
+    default: return stored(model, parts);
+  }
 }
 
 /** Sessions, interactions, codes, refresh tokens, pushed requests. */
@@ -33,6 +43,7 @@ function stored(model: string, { objects }: AdapterParts): Adapter {
       else await objects.save(model, id, payload, ttlSeconds);
     },
     async find(id) {
+      if (isHandle(id)) return undefined;
       const found = await objects.find(model, id);
       const { work } = currentState() ?? {};
       // The library takes every reuse of a refresh token for theft and ends the grant; inside the window it is a retry.
@@ -65,7 +76,7 @@ function accessTokens({ verifier, revocation }: AdapterParts): Adapter {
     async upsert(id, payload, ttl) { currentState()!.work!.saved.push({ model: 'AccessToken', id, payload, ttlSeconds: ttl ?? 0 }); },
     async find(id) {
       const { presented } = currentState() ?? {};
-      if (presented?.handle === id) return modelPayload(presented.claims);
+      if (isHandle(id)) return presented?.handle === id ? modelPayload(presented.claims) : undefined;
       const found = await verifier.findLive(id);
       return found && modelPayload(found.claims, Provider.ctx?.oidc?.route === 'userinfo' ? found.standing : undefined);
     },

@@ -1,6 +1,7 @@
-import type { Client, ClientMetadata, Provider } from 'oidc-provider';
+import type { Client, ClientMetadata, KoaContextWithOIDC, Provider } from 'oidc-provider';
 import type { ClientRecord, ClientsService } from '../modules/clients/clients.service.js';
 import { formatScope } from '../kernel/scope-set.js';
+import { noteClient } from '../platform/http/request-context.js';
 import { toWireError } from './wire-errors.js';
 import { OIDC_SCOPES } from './resource-access.js';
 
@@ -46,6 +47,17 @@ export function useClientRegistry(provider: Provider, clients: ClientsService): 
     clients.touch(secretId, record.id);
     return true;
   };
+}
+
+/** Notes which client made a request that was answered well: in the access log, and as its last use when no secret shows that. */
+export function noteClientUse(provider: Provider, clients: ClientsService): void {
+  provider.use(async (ctx, next) => {
+    await next();
+    const client = (ctx as KoaContextWithOIDC).oidc?.client;
+    if (!client || ctx.status >= 400) return;
+    noteClient(client.clientId);
+    if (client.clientAuthMethod === 'private_key_jwt') clients.touch(undefined, client.clientId);
+  });
 }
 
 /** OpenID Connect Dynamic Client Registration section 2, as the library wants it. */

@@ -21,13 +21,14 @@ import { ProtocolPolicies } from './protocol-policies.service.js';
 import { ProtocolServer } from './protocol-server.service.js';
 import { ProtocolStorage } from './protocol-storage.service.js';
 import { ProviderFactory } from './provider-factory.js';
+import { ProtocolUpkeep } from './upkeep.service.js';
 
 @Module({
   imports: [OrganizationsModule, UsersModule, ScopesModule, ResourcesModule, ClientsModule, AgentsModule],
   controllers: [InteractionsController, LandingPageController, SetupPageController],
   providers: [
     AccessTokenFormat, Accounts, AtomicGrants, ConsentPresenter, Interactions, Pages, ProtocolGrants, ProtocolObjects,
-    ProtocolPages, ProtocolPolicies, ProtocolServer, ProtocolStorage, ProviderFactory,
+    ProtocolPages, ProtocolPolicies, ProtocolServer, ProtocolStorage, ProtocolUpkeep, ProviderFactory,
   ],
   exports: [ProtocolServer],
 })

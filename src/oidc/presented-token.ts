@@ -1,11 +1,16 @@
-import { randomBytes } from 'node:crypto';
 import type { AdapterPayload, KoaContextWithOIDC } from 'oidc-provider';
 import { isCompactJws, type AccessTokenClaims, type TokenVerifier } from '../modules/tokens/token-verifier.service.js';
+import { newId } from '../kernel/ids.js';
 import { readForm, replaceBody } from './form-body.js';
 import type { RequestState } from './request-state.js';
 
 /** Cannot be produced by the library's id alphabet, nor be an opaque token of ours. */
 const HANDLE_PREFIX = '~';
+
+/** Does this id stand for a token presented with this very request, rather than for anything stored? */
+export function isHandle(id: string): boolean {
+  return id.startsWith(HANDLE_PREFIX);
+}
 
 /**
  * The library's introspection and revocation endpoints refuse JWTs, for it keeps none. Ours are in the ledger, so before
@@ -26,7 +31,7 @@ export function presentedToken(verifier: TokenVerifier, paths: { introspection: 
     const tokens = form.getAll('token');
     const [token] = tokens;
     if (tokens.length === 1 && token && isCompactJws(token)) {
-      const handle = HANDLE_PREFIX + randomBytes(12).toString('base64url');
+      const handle = HANDLE_PREFIX + newId();
       const found = await verifier.findLive(token);
       if (found) state.presented = { handle, claims: found.claims };
       form.set('token', handle);

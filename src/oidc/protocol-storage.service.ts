@@ -7,7 +7,7 @@ import { TokenRevocation } from '../modules/tokens/token-revocation.service.js';
 import { TokenVerifier } from '../modules/tokens/token-verifier.service.js';
 import { SingleUse } from '../platform/database/single-use.service.js';
 import { adapterFor } from './adapter.js';
-import { useClientRegistry } from './clients.js';
+import { noteClientUse, useClientRegistry } from './clients.js';
 import { presentedToken } from './presented-token.js';
 import { ProtocolObjects } from './protocol-objects.store.js';
 import { PROTOCOL_ROUTES } from './protocol-routes.js';
@@ -35,6 +35,7 @@ export class ProtocolStorage {
     recordRefusals(provider, this.audit);
     provider.use(presentedToken(this.verifier, PROTOCOL_ROUTES) as Parameters<Provider['use']>[0]);
     useClientRegistry(provider, this.clients);
+    noteClientUse(provider, this.clients);
     // The library looks first and writes then; of two nodes that look at once, both would find the jti unused.
     provider.ReplayDetection.unique = onTheWire((issuer: string, jti: string, expiresAt: number) => this.singleUse.claim(`jti:${issuer}`, jti, expiresAt));
   }

@@ -1,0 +1,20 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Background } from '../platform/database/background.js';
+import { ProtocolObjects } from './protocol-objects.store.js';
+
+/** Of each kind, in one turn: short enough for nobody to notice. */
+const BATCH = 500;
+
+/** Deletes what the protocol kept for a while, once it has expired: sessions, codes, refresh tokens, used `jti`s, stored responses. */
+@Injectable()
+export class ProtocolUpkeep implements OnModuleInit {
+  constructor(private readonly background: Background, private readonly objects: ProtocolObjects) {}
+
+  onModuleInit(): void {
+    this.background.every({
+      name: 'expired protocol objects',
+      everySeconds: 60,
+      run: async (manager) => await this.objects.purgeExpired(BATCH, manager) >= BATCH,
+    });
+  }
+}
