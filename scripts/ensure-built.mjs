@@ -5,9 +5,9 @@ import { isBuilt } from './build-stamp.mjs';
 
 const root = resolve(import.meta.dirname, '..');
 
-/** Builds `dist` when the sources changed since the last build. Does nothing where only `dist` was shipped. */
+/** Builds `dist` when the sources changed since the last build. Does nothing where `dist` was shipped without sources or compiler. */
 export function ensureBuilt() {
-  if (!existsSync(join(root, 'src')) || isBuilt()) return;
+  if (!existsSync(join(root, 'src')) || !existsSync(join(root, 'node_modules/typescript')) || isBuilt()) return;
   const started = performance.now();
   process.stderr.write('Building Legate …');
   const build = spawnSync(process.execPath, [join(root, 'scripts/build.mjs'), '--no-check'], { cwd: root, encoding: 'utf8' });
