@@ -3,17 +3,23 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { ClientsModule } from '../clients/clients.module.js';
 import { OrganizationsModule } from '../organizations/organizations.module.js';
 import { UsersModule } from '../users/users.module.js';
+import { TokensModule } from '../tokens/tokens.module.js';
 import { FirstStartService } from './first-start.service.js';
 import { Founder } from './founder.service.js';
+import { KeysController } from './keys.controller.js';
+import { KeysService } from './keys.service.js';
+import { KeyUpkeep } from './key-upkeep.service.js';
 import { SetupLink } from './setup-link.entity.js';
 import { SetupLinks } from './setup-links.service.js';
 import { SetupController } from './setup.controller.js';
 import { SetupService } from './setup.service.js';
+import { TokenAdministrationController } from './token-administration.controller.js';
+import { TokenAdministration } from './token-administration.service.js';
 
 @Module({
-  imports: [OrganizationsModule, UsersModule, ClientsModule, TypeOrmModule.forFeature([SetupLink])],
-  controllers: [SetupController],
-  providers: [Founder, SetupLinks, FirstStartService, SetupService],
+  imports: [OrganizationsModule, UsersModule, ClientsModule, TokensModule, TypeOrmModule.forFeature([SetupLink])],
+  controllers: [SetupController, KeysController, TokenAdministrationController],
+  providers: [Founder, SetupLinks, FirstStartService, SetupService, KeysService, KeyUpkeep, TokenAdministration],
   exports: [FirstStartService],
 })
 export class AdminModule {}

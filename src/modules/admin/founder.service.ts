@@ -1,12 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { Organization } from '../organizations/organization.entity.js';
-import { OrganizationsService } from '../organizations/organizations.service.js';
+import { FIRST_ORGANIZATION_SLUG, OrganizationsService } from '../organizations/organizations.service.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 
-/** The organization that comes first; its slug stands in the documentation of unattended installs. */
-const DEFAULT_SLUG = 'default';
 const DEFAULT_NAME = 'Default';
 
 export interface FirstPerson {
@@ -37,8 +35,8 @@ export class Founder {
 
   /** The default organization, made when there is none. */
   async defaultOrganization(manager: EntityManager, name?: string): Promise<Organization> {
-    const found = await manager.findOneBy(Organization, { slug: DEFAULT_SLUG });
-    if (!found) return this.organizations.create(manager, { slug: DEFAULT_SLUG, name: name ?? DEFAULT_NAME });
+    const found = await manager.findOneBy(Organization, { slug: FIRST_ORGANIZATION_SLUG });
+    if (!found) return this.organizations.create(manager, { slug: FIRST_ORGANIZATION_SLUG, name: name ?? DEFAULT_NAME });
     if (name !== undefined && name !== found.name) {
       found.name = name;
       await manager.update(Organization, { id: found.id }, { name });

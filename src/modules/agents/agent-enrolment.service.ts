@@ -7,15 +7,13 @@ import { doneBy, type AuditEvent } from '../audit/audit-event.js';
 import { ClientRegistration } from '../clients/client-registration.service.js';
 import { ScopeCeiling } from '../clients/scope-ceiling.service.js';
 import { Organization } from '../organizations/organization.entity.js';
-import { OrganizationsService } from '../organizations/organizations.service.js';
+import { FIRST_ORGANIZATION_SLUG, OrganizationsService } from '../organizations/organizations.service.js';
 import { clientMetadataIn } from './agent-client-metadata.js';
 import { AgentOwners } from './agent-owners.service.js';
 import { mayVouch } from './agent-standing.js';
 import type { RegisterAgentDto } from './agents.dto.js';
 import { invalidEnrolmentToken, registrationClosed, registrationForbidden, trustNotYours, unknownOrganization } from './agents.errors.js';
 import { AgentsService, type AgentCredentials, type AgentWithClient, type NewAgent } from './agents.service.js';
-
-const DEFAULT_ORGANIZATION = 'default';
 
 type Registered = AgentWithClient & { credentials: AgentCredentials };
 
@@ -55,7 +53,7 @@ export class AgentEnrolment {
       return this.registerItself(organization.id, 'enrolment_token', body, quickStart);
     }
     if (!this.config.openRegistration) throw caller ? registrationForbidden() : registrationClosed();
-    const organization = await this.dataSource.manager.findOneBy(Organization, { slug: body.organization ?? DEFAULT_ORGANIZATION, status: 'active' });
+    const organization = await this.dataSource.manager.findOneBy(Organization, { slug: body.organization ?? FIRST_ORGANIZATION_SLUG, status: 'active' });
     if (!organization) throw unknownOrganization();
     return this.registerItself(organization.id, 'open_registration', body, quickStart);
   }

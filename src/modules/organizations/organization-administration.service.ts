@@ -13,9 +13,10 @@ import { Membership } from './membership.entity.js';
 import { Organization } from './organization.entity.js';
 import type { CreateOrganizationDto, OrganizationsQuery, UpdateOrganizationDto } from './organizations.dto.js';
 import {
-  lastOrganization, organizationNotFound, ownerRequired, ownerUserNotFound, ownerUserRequired, ownOrganizationSuspension, platformAdministratorRequired,
+  lastOrganization, organizationNotFound, ownerRequired, ownerUserNotFound, ownerUserRequired, ownOrganizationSuspension, platformAdministratorRequired, slugTaken,
 } from './organizations.errors.js';
-import { OrganizationsService } from './organizations.service.js';
+import { FIRST_ORGANIZATION_SLUG, OrganizationsService } from './organizations.service.js';
+import { anotherSlug, slugOf } from './slug.js';
 
 /** What callers of the API do with organizations. */
 @Injectable()
@@ -54,7 +55,8 @@ export class OrganizationAdministration {
   }
 
   /** @throws DomainError `slug_taken`, `owner_user_required`, `owner_user_not_found` */
-  async create(caller: Caller, { name, slug, owner_user_id }: CreateOrganizationDto): Promise<Organization> {
+  async create(caller: Caller, { name, slug: wanted, owner_user_id }: CreateOrganizationDto): Promise<Organization> {
+    const slug = freeSlug(caller, name, wanted);
     return this.dataSource.transaction(async (manager) => {
       const ownerUserId = await this.ownerFor(manager, caller, owner_user_id);
       const organization = await this.organizations.create(manager, { name, slug, ownerUserId });
@@ -149,4 +151,11 @@ export class OrganizationAdministration {
     if (!await manager.existsBy(Membership, { organizationId: caller.organizationId, userId })) throw ownerUserNotFound();
     return userId;
   }
+}
+
+/** The first organization's slug goes to nobody else, even after that organization is gone: it means the installation itself. */
+function freeSlug(caller: Caller, name: string, wanted: string | undefined): string | undefined {
+  if (caller.isPlatformAdministrator || (wanted ?? slugOf(name)) !== FIRST_ORGANIZATION_SLUG) return wanted;
+  if (wanted !== undefined) throw slugTaken();
+  return anotherSlug(FIRST_ORGANIZATION_SLUG);
 }

@@ -11,6 +11,9 @@ import { Organization } from './organization.entity.js';
 import { alreadyMember, organizationNotFound, organizationSuspended, ownerUserNotFound, slugTaken } from './organizations.errors.js';
 import { anotherSlug, slugOf } from './slug.js';
 
+/** Of the organization that comes first, whose clients may stand for the installation. Nobody else can take it. */
+export const FIRST_ORGANIZATION_SLUG = 'default';
+
 export interface NewOrganization {
   readonly name: string;
   /** Made of the name when left out. */

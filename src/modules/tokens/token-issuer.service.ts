@@ -1,8 +1,10 @@
 import { hash, randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
 import { DomainError } from '../../kernel/domain-error.js';
 import { signCompact } from '../../platform/crypto/jws.js';
 import { KeyRing } from '../../platform/crypto/key-ring.service.js';
+import type { AuditEvent } from '../audit/audit-event.js';
 import type { ResolvedResource } from '../resources/resources.service.js';
 import { TokenLedger } from './token-ledger.service.js';
 import { tokenRecord, type Issuance, type TokenRecord } from './token-record.js';
@@ -14,7 +16,12 @@ export interface IssuedToken {
   /** Seconds from now. */
   readonly expiresIn: number;
   readonly scope: string;
+  /** Whether it is bound to a key, and so presented with the DPoP scheme (RFC 9449 section 7.1). */
+  readonly isBound: boolean;
 }
+
+type NewToken = Omit<Issuance, 'format' | 'opaqueHash' | 'audience'>;
+type Audience = Pick<ResolvedResource, 'identifier' | 'tokenFormat' | 'signingAlgorithm'>;
 
 /** Issues access tokens in one step: claims, signature, ledger row and audit event. */
 @Injectable()
@@ -25,17 +32,26 @@ export class TokenIssuer {
    * The token is durable when this resolves.
    * @throws DomainError `row_refused` when something it stands on is no longer active; `audit_unavailable`
    */
-  async issue(issuance: Omit<Issuance, 'format' | 'opaqueHash' | 'audience'>, resource: Pick<ResolvedResource, 'identifier' | 'tokenFormat' | 'signingAlgorithm'>): Promise<IssuedToken> {
+  async issue(issuance: NewToken, resource: Audience): Promise<IssuedToken> {
     const { value, record } = this.prepare(issuance, resource);
     await this.ledger.commit(record.row, record.event);
-    return {
-      value, tokenId: record.tokenId, taskId: record.taskId,
-      expiresIn: issuance.expiresAt - issuance.issuedAt, scope: record.row.scope,
-    };
+    return describe(value, record, issuance);
+  }
+
+  /**
+   * The same as the last step of the caller's transaction, after which the token is durable and not before.
+   *
+   * @param before what else happened in the transaction, recorded ahead of the token
+   * @throws DomainError `row_refused`, `audit_unavailable`
+   */
+  async issueIn(manager: EntityManager, issuance: NewToken, resource: Audience, ...before: AuditEvent[]): Promise<IssuedToken> {
+    const { value, record } = this.prepare(issuance, resource);
+    await this.ledger.commitIn(manager, [...before.map((event) => ({ event })), { row: record.row, event: record.event }]);
+    return describe(value, record, issuance);
   }
 
   /** The token and its record, for whoever commits them. Never hand out the value before the record is durable. */
-  private prepare(issuance: Omit<Issuance, 'format' | 'opaqueHash' | 'audience'>, resource: Pick<ResolvedResource, 'identifier' | 'tokenFormat' | 'signingAlgorithm'>): { value: string; record: TokenRecord } {
+  private prepare(issuance: NewToken, resource: Audience): { value: string; record: TokenRecord } {
     const audience = resource.identifier;
     if (resource.tokenFormat === 'jwt') {
       const record = tokenRecord({ ...issuance, audience, format: 'jwt' });
@@ -44,6 +60,10 @@ export class TokenIssuer {
     const value = randomBytes(32).toString('base64url');
     return { value, record: tokenRecord({ ...issuance, audience, format: 'opaque', opaqueHash: hash('sha256', value, 'buffer') }) };
   }
+}
+
+function describe(value: string, { tokenId, taskId, row }: TokenRecord, { issuedAt, expiresAt, cnf }: NewToken): IssuedToken {
+  return { value, tokenId, taskId, expiresIn: expiresAt - issuedAt, scope: row.scope, isBound: cnf?.['jkt'] !== undefined };
 }
 
 /** The refusal of the ledger, as the reason that was found; undefined for other errors. */

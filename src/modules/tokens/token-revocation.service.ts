@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource } from 'typeorm';
+import { DataSource, type EntityManager } from 'typeorm';
 import { nowDate } from '../../kernel/clock.js';
 import { isId } from '../../kernel/ids.js';
+import { lowestId } from '../../platform/database/time-partitions.js';
 import type { AuditParty } from '../audit/audit-event.js';
 import { AuditLog } from '../audit/audit-log.service.js';
 
@@ -32,5 +33,18 @@ export class TokenRevocation {
       });
       return 1 + descendants;
     });
+  }
+
+  /**
+   * Ends the tokens that an agent got by one grant, and so everything below them. The caller's transaction ends with its own event.
+   *
+   * @param since milliseconds since the epoch: older ones, and what is below them, have expired
+   * @returns how many were still standing
+   */
+  async endObtained(manager: EntityManager, by: { organizationId: string; agentId: string; grantType: string; since: number }): Promise<number> {
+    const [, count] = await manager.query<[unknown[], number]>(
+      'UPDATE tokens SET revoked_at = $5 WHERE organization_id = $1 AND token_id >= $2 AND agent_id = $3 AND grant_type = $4 AND revoked_at IS NULL',
+      [by.organizationId, lowestId(by.since), by.agentId, by.grantType, nowDate()]);
+    return count;
   }
 }

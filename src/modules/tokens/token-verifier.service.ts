@@ -53,10 +53,15 @@ export class TokenVerifier {
    * A live access token, JWT or opaque, with how it stands; undefined when it is not ours, expired, or no longer alive.
    */
   async findLive(token: string): Promise<{ claims: AccessTokenClaims; standing: Standing } | undefined> {
+    const found = await this.find(token);
+    return found?.standing.dead === null ? found : undefined;
+  }
+
+  /** An access token of ours, JWT or opaque, with how it stands; undefined when it is not ours, or an expired JWT. */
+  async find(token: string): Promise<{ claims: AccessTokenClaims; standing: Standing } | undefined> {
     const claims = isCompactJws(token) ? this.verify(token) : await this.readOpaque(token);
-    if (!claims) return undefined;
-    const standing = await this.ledger.standing(claims.jti);
-    return standing && standing.dead === null ? { claims, standing } : undefined;
+    const standing = claims && await this.ledger.standing(claims.jti);
+    return standing && { claims, standing };
   }
 
   private async readOpaque(token: string): Promise<AccessTokenClaims | undefined> {

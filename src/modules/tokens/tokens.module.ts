@@ -7,21 +7,40 @@ import { OrganizationsModule } from '../organizations/organizations.module.js';
 import { ResourcesModule } from '../resources/resources.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { AccessTokenAuthenticator } from './access-token-authenticator.service.js';
+import { AgentLogin } from './agent-login.service.js';
+import { AgentPasswordChange } from './agent-password-change.service.js';
+import { AgentPasswordCheck } from './agent-password-check.service.js';
+import { AgentTokensController } from './agent-tokens.controller.js';
+import { AgentTokens } from './agent-tokens.service.js';
+import { CallerDescription } from './caller-description.service.js';
+import { ClientTokens } from './client-tokens.service.js';
 import { ConsentGrant } from './consent-grant.entity.js';
 import { ConsentGrants } from './consent-grants.service.js';
+import { ConsentsController } from './consents.controller.js';
+import { LedgerToken } from './ledger-token.entity.js';
+import { LedgerUpkeep } from './ledger-upkeep.service.js';
+import { OrganizationSwitchController } from './organization-switch.controller.js';
+import { OrganizationSwitch } from './organization-switch.service.js';
+import { OwnConsents } from './own-consents.service.js';
+import { QuickStartController } from './quick-start.controller.js';
+import { QuickStartRegistration } from './quick-start-registration.service.js';
+import { TokenDirectory } from './token-directory.service.js';
 import { TokenIssuer } from './token-issuer.service.js';
 import { TokenLedger } from './token-ledger.service.js';
+import { TokenRenewal } from './token-renewal.service.js';
 import { TokenRevocation } from './token-revocation.service.js';
 import { TokenVerifier } from './token-verifier.service.js';
 
 /** Global for one reason: the access guard of every route asks it who calls. */
 @Global()
 @Module({
-  imports: [OrganizationsModule, UsersModule, ResourcesModule, ClientsModule, AgentsModule, TypeOrmModule.forFeature([ConsentGrant])],
+  imports: [OrganizationsModule, UsersModule, ResourcesModule, ClientsModule, AgentsModule, TypeOrmModule.forFeature([ConsentGrant, LedgerToken])],
+  controllers: [QuickStartController, AgentTokensController, OrganizationSwitchController, ConsentsController],
   providers: [
-    TokenLedger, TokenVerifier, TokenIssuer, TokenRevocation, ConsentGrants,
+    TokenLedger, LedgerUpkeep, TokenVerifier, TokenIssuer, TokenRevocation, TokenDirectory, ConsentGrants, OwnConsents,
+    ClientTokens, QuickStartRegistration, AgentPasswordCheck, AgentLogin, AgentPasswordChange, TokenRenewal, AgentTokens, CallerDescription, OrganizationSwitch,
     { provide: CallerAuthenticator, useClass: AccessTokenAuthenticator },
   ],
-  exports: [TokenLedger, TokenVerifier, TokenIssuer, TokenRevocation, ConsentGrants, CallerAuthenticator],
+  exports: [TokenLedger, TokenVerifier, TokenIssuer, TokenRevocation, TokenDirectory, ConsentGrants, CallerAuthenticator],
 })
 export class TokensModule {}

@@ -27,18 +27,19 @@ export interface Page<T> {
  *
  * @param column qualified column, e.g. `agent.id`
  * @param keyOf the column's value of a row
+ * @param direction `DESC` for the newest first
  * @throws DomainError `invalid_cursor`
  */
 export async function readPage<T extends ObjectLiteral>(
-  query: SelectQueryBuilder<T>, column: string, keyOf: (row: T) => string, page: PageQuery, cursorKey: Buffer,
+  query: SelectQueryBuilder<T>, column: string, keyOf: (row: T) => string, page: PageQuery, cursorKey: Buffer, direction: 'ASC' | 'DESC' = 'ASC',
 ): Promise<Page<T>> {
   const limit = page.limit ?? DEFAULT_PAGE_SIZE;
   if (page.cursor) {
     const [after, list] = decodeCursor(cursorKey, page.cursor);
     if (list !== column) throw new DomainError('invalid', 'invalid_cursor', 'The cursor belongs to another list; start again without it.');
-    query.andWhere(`${column} > :pageAfter`, { pageAfter: after });
+    query.andWhere(`${column} ${direction === 'ASC' ? '>' : '<'} :pageAfter`, { pageAfter: after });
   }
-  const rows = await query.orderBy(column, 'ASC').limit(limit + 1).getMany();
+  const rows = await query.orderBy(column, direction).limit(limit + 1).getMany();
   const data = rows.slice(0, limit);
   return { data, next_cursor: rows.length > limit ? encodeCursor(cursorKey, [keyOf(data.at(-1)!), column]) : null };
 }

@@ -1,0 +1,49 @@
+import { DomainError } from '../../kernel/domain-error.js';
+
+/** One sentence for an unknown agent, a wrong password and a wrong key. */
+export const invalidAgentCredentials = () =>
+  new DomainError('unauthenticated', 'invalid_credentials', 'The API key, or the name or the password, is wrong.');
+
+export const credentialsAmbiguous = () =>
+  new DomainError('invalid', 'credentials_ambiguous', 'Send either api_key, or name and password.');
+
+/** Only whoever has proved to be the agent hears this. */
+export const agentNotActive = (status: string) =>
+  new DomainError('forbidden', 'agent_not_active', `This agent is ${status}; it gets tokens once it is active.`, { details: { status } });
+
+export const grantNotAllowed = () =>
+  new DomainError('forbidden', 'unauthorized_client', 'This client is not registered for client_credentials, so it gets no tokens of its own.');
+
+export const boundTokensOnly = () =>
+  new DomainError('forbidden', 'dpop_required', 'The tokens of this client are bound to a key: get them at /api/oauth/token with a DPoP proof.');
+
+export const scopesNotOffered = (scopes: readonly string[]) =>
+  new DomainError('invalid', 'invalid_scope', scopes.length === 0 ? 'There is no scope left that this token could have.' : `This token cannot have the scopes ${scopes.join(' ')}.`,
+    { details: { refused_scopes: scopes } });
+
+export const tooManyKeyAttempts = (retryAfterSeconds: number) =>
+  new DomainError('throttled', 'too_many_sign_ins', 'Too many attempts to log in; try again later.', { retryAfterSeconds });
+
+export const refreshTokenRequired = () =>
+  new DomainError('invalid', 'refresh_token_required', 'The access token of a person is renewed with its refresh token, at /api/oauth/token.');
+
+export const obtainedByAnother = () =>
+  new DomainError('forbidden', 'obtained_by_another', 'Somebody else got this token for the agent, and nothing further can be got with it.');
+
+export const loginOver = () =>
+  new DomainError('forbidden', 'login_over', 'This login began too long ago, or was renewed too often: log in again.');
+
+export const passwordNotUsed = () =>
+  new DomainError('conflict', 'password_not_used', 'This agent has no password; it logs in with its API key.');
+
+export const ownPasswordOnly = () =>
+  new DomainError('forbidden', 'own_password_only', 'Only a person, or an agent that logs in with one, changes a password, and each only their own.');
+
+export const clientOfOneOrganization = () =>
+  new DomainError('conflict', 'client_of_one_organization', 'The client of this token belongs to one organization; sign in to another organization with a client of its own.');
+
+export const tokenNotFound = () =>
+  new DomainError('not_found', 'token_not_found', 'There is no such token.');
+
+export const consentNotFound = () =>
+  new DomainError('not_found', 'consent_not_found', 'There is no such consent.');
