@@ -1,4 +1,4 @@
-import type { TestServer } from './server.js';
+import type { ServerAddress } from './server.js';
 
 export interface Answer<Body = Record<string, unknown>> {
   readonly status: number;
@@ -8,7 +8,7 @@ export interface Answer<Body = Record<string, unknown>> {
 
 /** A JSON request to the REST API. */
 export async function call<Body = Record<string, unknown>>(
-  server: Pick<TestServer, 'issuer'>, method: string, path: string, options: { token?: string; body?: unknown; headers?: Record<string, string> } = {},
+  server: Pick<ServerAddress, 'issuer'>, method: string, path: string, options: { token?: string; body?: unknown; headers?: Record<string, string> } = {},
 ): Promise<Answer<Body>> {
   const response = await fetch(`${server.issuer}${path}`, {
     method,
@@ -24,7 +24,7 @@ export async function call<Body = Record<string, unknown>>(
 
 /** A form request to a protocol endpoint. */
 export async function post<Body = Record<string, unknown>>(
-  server: Pick<TestServer, 'issuer'>, path: string, form: Record<string, string> | URLSearchParams, options: { basic?: [string, string]; headers?: Record<string, string> } = {},
+  server: Pick<ServerAddress, 'issuer'>, path: string, form: Record<string, string> | URLSearchParams, options: { basic?: [string, string]; headers?: Record<string, string> } = {},
 ): Promise<Answer<Body>> {
   const response = await fetch(`${server.issuer}${path}`, {
     method: 'POST',
@@ -39,13 +39,13 @@ export async function post<Body = Record<string, unknown>>(
 }
 
 /** An access token of the client `bootstrap`. */
-export async function bootstrapToken(server: TestServer, scope?: string): Promise<string> {
+export async function bootstrapToken(server: ServerAddress, scope?: string): Promise<string> {
   const { status, body } = await post(server, '/api/oauth/token', { grant_type: 'client_credentials', ...(scope && { scope }) }, { basic: ['bootstrap', server.clientSecret] });
   if (status !== 200) throw new Error(`the client bootstrap got no token: ${JSON.stringify(body)}`);
   return String(body['access_token']);
 }
 
-export async function introspect(server: TestServer, token: string): Promise<Record<string, unknown>> {
+export async function introspect(server: ServerAddress, token: string): Promise<Record<string, unknown>> {
   const { body } = await post(server, '/api/oauth/introspect', { token }, { basic: ['bootstrap', server.clientSecret] });
   return body;
 }

@@ -1,18 +1,22 @@
 /** A person at a browser without script: follows redirects, keeps cookies, fills in forms. */
 export class FormBrowser {
   private readonly cookies = new Map<string, { value: string; path: string }>();
+  /** Of the request that was opened last: a client may be served by the server itself. */
+  private redirectUri: string | undefined;
 
-  /** Follows redirects until a page, or until somewhere outside the server (the client's redirect URI). */
+  /** Follows redirects until a page, or until the client's redirect URI, which nobody opens. */
   async open(url: string, init: RequestInit = {}): Promise<{ url: string; status: number; html: string; headers: Headers }> {
     let current = url;
     let request: RequestInit = init;
+    const redirectUri = new URL(url).searchParams.get('redirect_uri');
+    if (redirectUri) this.redirectUri = redirectUri;
     for (let hop = 0; hop < 12; hop += 1) {
       const response = await fetch(current, { ...request, redirect: 'manual', headers: { accept: 'text/html', ...request.headers as object, cookie: this.cookieHeader(current) } });
       this.keep(response);
       const location = response.headers.get('location');
       if (response.status < 300 || response.status >= 400 || !location) return { url: current, status: response.status, html: await response.text(), headers: response.headers };
       const next = new URL(location, current);
-      if (next.origin !== new URL(url).origin) return { url: next.href, status: response.status, html: '', headers: response.headers };
+      if (next.origin !== new URL(url).origin || (this.redirectUri && next.href.startsWith(`${this.redirectUri}?`))) return { url: next.href, status: response.status, html: '', headers: response.headers };
       current = next.href;
       request = {};
     }

@@ -1,8 +1,8 @@
 import { call, bootstrapToken } from './api.js';
-import type { TestServer } from './server.js';
+import type { ServerAddress } from './server.js';
 
 /** Registers a client as an administrator and answers its id and secret. */
-export async function registerClient(server: TestServer, metadata: Record<string, unknown>): Promise<{ clientId: string; clientSecret?: string }> {
+export async function registerClient(server: ServerAddress, metadata: Record<string, unknown>): Promise<{ clientId: string; clientSecret?: string }> {
   const { status, body } = await call(server, 'POST', '/api/admin/clients/register', {
     token: await bootstrapToken(server), body: { client_name: `client ${Math.random()}`, ...metadata },
   });
@@ -23,7 +23,7 @@ export const WEB_CLIENT = {
 export const MACHINE_CLIENT = { grant_types: ['client_credentials'], scopes: ['agents:read', 'weather:read'] };
 
 /** An agent, registered and activated. */
-export async function registerAgent(server: TestServer, fields: Record<string, unknown> = {}): Promise<{ clientId: string; clientSecret: string }> {
+export async function registerAgent(server: ServerAddress, fields: Record<string, unknown> = {}): Promise<{ clientId: string; clientSecret: string }> {
   const token = await bootstrapToken(server);
   const registered = await call<{ credentials: { client_id: string; client_secret: string; registration_token: string } }>(server, 'POST', '/api/agents/register', {
     token, body: { agent_name: `agent ${Math.random()}`, scopes: ['weather:read'], ...fields },

@@ -7,11 +7,15 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { copyTemplateDatabase, copyTemplateFolder, dropDatabase } from './template-database.js';
 
-/** A server process of the built product, on a database of its own. */
-export interface TestServer {
+/** What it takes to talk to a server. */
+export interface ServerAddress {
   readonly issuer: string;
   /** Of the client `bootstrap`, which may do everything in the organization `default`. */
   readonly clientSecret: string;
+}
+
+/** A server process of the built product, on a database of its own. */
+export interface TestServer extends ServerAddress {
   /** Environment it was started with, for a second process beside it. */
   readonly environment: Readonly<Record<string, string>>;
   readonly process: ChildProcess;
