@@ -1,6 +1,7 @@
-import { ValidationPipe } from '@nestjs/common';
+import { ValidationPipe, type ArgumentMetadata } from '@nestjs/common';
 import type { ValidationError } from 'class-validator';
 import { DomainError } from '../../kernel/domain-error.js';
+import { assertShallow } from './nesting.js';
 import type { FieldProblem } from './problem.js';
 
 const MOST_PROBLEMS = 20;
@@ -11,7 +12,7 @@ const LONGEST_TEXT = 300;
  * field, and no more of them than a person would read.
  */
 export function createValidationPipe(): ValidationPipe {
-  return new ValidationPipe({
+  return new BoundedValidationPipe({
     whitelist: true,
     forbidNonWhitelisted: true,
     forbidUnknownValues: true,
@@ -20,6 +21,13 @@ export function createValidationPipe(): ValidationPipe {
     validationError: { target: false, value: false },
     exceptionFactory: invalidRequest,
   });
+}
+
+class BoundedValidationPipe extends ValidationPipe {
+  override transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
+    if (metadata.type === 'body') assertShallow(value);
+    return super.transform(value, metadata) as Promise<unknown>;
+  }
 }
 
 function invalidRequest(failures: ValidationError[]): DomainError {
