@@ -1,10 +1,10 @@
 import 'reflect-metadata';
 import { RequestMethod, type DynamicModule, type ForwardReference, type Type } from '@nestjs/common';
 import { METHOD_METADATA, MODULE_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
-import { AppModule } from '../../src/app.module.js';
 import { loadConfig } from '../../src/platform/config/load-config.js';
 import { ACCESS, type AccessRule } from '../../src/platform/http/access.js';
 import { createLog } from '../../src/platform/logging/create-log.js';
+import { silenceRuntimeNotice } from '../../src/runtime-notice.js';
 
 /** A method of a controller that answers requests. */
 export interface DeclaredRoute {
@@ -22,6 +22,8 @@ type Importable = Type<unknown> | DynamicModule | ForwardReference | Promise<Dyn
 
 /** Every route that a server with default settings has through controllers: those of the API and those of the pages. */
 export async function declaredRoutes(): Promise<DeclaredRoute[]> {
+  silenceRuntimeNotice();
+  const { AppModule } = await import('../../src/app.module.js');
   const config = loadConfig({});
   return routesOf(AppModule.forRoot(config, createLog(config, { write: () => undefined })));
 }
