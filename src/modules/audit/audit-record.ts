@@ -23,8 +23,29 @@ export function auditRecord(event: AuditEvent): AuditRecord {
   const occurredAt = nowDate().toISOString();
   const context = requestContext();
   const source = context && { ip: context.ip, request_id: context.requestId, user_agent: context.userAgent?.slice(0, 256) };
-  const body = canonicalJson({ ...event, id: eventId, time: occurredAt, source } as unknown as JsonValue);
+  const body = bodyOf({ ...event, id: eventId, time: occurredAt, source } as unknown as JsonValue);
   return { eventId, organizationId: event.organization_id, type: event.type, outcome: event.outcome, occurredAt, body, leafHash: leafHash(body) };
+}
+
+/**
+ * The canonical text. PostgreSQL's json takes neither NUL nor half of a surrogate pair, and one such event would fail its
+ * whole batch; requests may hold both, if only because somebody wants to be off the record: they are written as U+FFFD.
+ */
+function bodyOf(fact: JsonValue): string {
+  let body: string | undefined;
+  try {
+    body = canonicalJson(fact);
+  } catch {
+    // Half of a surrogate pair. Anything else is thrown again below.
+  }
+  return body === undefined || body.includes('\\u0000') ? canonicalJson(storable(fact)) : body;
+}
+
+function storable(value: JsonValue): JsonValue {
+  if (typeof value === 'string') return value.replace(/\0|\p{Surrogate}/gu, '\uFFFD');
+  if (Array.isArray(value)) return value.map(storable);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, member === undefined ? undefined : storable(member as JsonValue)]));
 }
 
 /**
