@@ -54,7 +54,7 @@ export class AccessTokenFormat {
   }
 
   /** A refresh token has its row too: its issuance is a fact like any other. */
-  async refreshToken(ctx: KoaContextWithOIDC, payload: SavedToken): Promise<Issued> {
+  async refreshToken(ctx: KoaContextWithOIDC, payload: SavedToken): Promise<TokenRecord> {
     const common = await this.common(ctx, payload.accountId!, payload.grantId!);
     return tokenRecord({
       ...common, kind: 'refresh_token', format: 'opaque', scopes: parseScope(payload.scope), expiresAt: payload.exp!, cnf: payload.jkt ? { jkt: payload.jkt } : undefined,

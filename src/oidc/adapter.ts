@@ -34,7 +34,7 @@ function adapterOf(model: string, parts: AdapterParts): Adapter {
 }
 
 /** Sessions, interactions, codes, refresh tokens, pushed requests. */
-function stored(model: string, { objects }: AdapterParts): Adapter {
+function stored(model: string, { objects, verifier }: AdapterParts): Adapter {
   return {
     async upsert(id, payload, ttl) {
       const { work } = currentState() ?? {};
@@ -48,6 +48,8 @@ function stored(model: string, { objects }: AdapterParts): Adapter {
       const { work } = currentState() ?? {};
       // The library takes every reuse of a refresh token for theft and ends the grant; inside the window it is a retry.
       if (work && model === 'RefreshToken' && Number(found?.['consumed']) + work.replayWindowSeconds > epochSeconds()) throw new UsedBefore();
+      // While it is redeemed, issuance judges what it stands on; whoever else asks is told how it stands.
+      if (!work && model === 'RefreshToken' && found && !await verifier.isLive(String(found['token_id']))) return undefined;
       return found as AdapterPayload | undefined;
     },
     async findByUid(uid) { return await objects.findByUid(model, uid) as AdapterPayload | undefined; },

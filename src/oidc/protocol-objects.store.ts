@@ -2,7 +2,9 @@ import { hash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { nowDate } from '../kernel/clock.js';
+import { isPlainJson } from '../kernel/plain-json.js';
 import { DatabasePool } from '../platform/database/database-pool.js';
+import { unstorableParameter } from './protocol-objects.errors.js';
 
 /** A stored object as the library knows it: its payload, with `consumed` (NumericDate) once it was used. */
 export type StoredObject = Record<string, unknown>;
@@ -17,13 +19,16 @@ type Executor = Pick<EntityManager, 'query'>;
 export class ProtocolObjects {
   constructor(private readonly dataSource: DataSource, private readonly database: DatabasePool) {}
 
+  /** @throws DomainError `unstorable_parameter` when the payload, which holds what the request said, is nothing that jsonb takes */
   async save(model: string, id: string, payload: StoredObject, ttlSeconds: number, executor: Executor = this.dataSource): Promise<void> {
     const { jti: _secret, ...rest } = payload;
+    const json = JSON.stringify(rest);
+    if (!isPlainJson(JSON.parse(json))) throw unstorableParameter();
     await executor.query(
       `INSERT INTO protocol_objects (model, id_hash, payload, grant_id, uid_hash, expires_at)
        VALUES ($1, $2, $3, $4, $5, to_timestamp($6))
        ON CONFLICT (model, id_hash) DO UPDATE SET payload = excluded.payload, grant_id = excluded.grant_id, uid_hash = excluded.uid_hash, expires_at = excluded.expires_at`,
-      [model, idHash(id), JSON.stringify(rest), payload['grantId'] ?? null, typeof payload['uid'] === 'string' ? idHash(payload['uid']) : null,
+      [model, idHash(id), json, payload['grantId'] ?? null, typeof payload['uid'] === 'string' ? idHash(payload['uid']) : null,
         Math.floor(nowDate().getTime() / 1000) + ttlSeconds],
     );
   }

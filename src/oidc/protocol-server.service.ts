@@ -4,6 +4,7 @@ import type { Provider } from 'oidc-provider';
 import { KeyRing } from '../platform/crypto/key-ring.service.js';
 import { Metrics } from '../platform/metrics/metrics.js';
 import { ProtocolGrants } from './grants/protocol-grants.service.js';
+import { noteClients } from './noted-clients.js';
 import { ProtocolStorage } from './protocol-storage.service.js';
 import { ProviderFactory } from './provider-factory.js';
 import { countTokens } from './token-metrics.js';
@@ -48,6 +49,7 @@ export class ProtocolServer implements OnApplicationBootstrap {
     this.storage.attach(provider);
     this.grants.register(provider);
     countTokens(provider, this.metrics);
+    noteClients(provider);
     this.serving = { provider, callback: provider.callback() };
   }
 }

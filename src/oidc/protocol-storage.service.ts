@@ -11,7 +11,7 @@ import { noteClientUse, useClientRegistry } from './clients.js';
 import { presentedToken } from './presented-token.js';
 import { ProtocolObjects } from './protocol-objects.store.js';
 import { PROTOCOL_ROUTES } from './protocol-routes.js';
-import { recordRefusals } from './refusals.js';
+import { recordProtocol } from './protocol-record.js';
 import { onTheWire } from './wire-errors.js';
 
 /** Connects a provider to where our facts are: protocol objects, the ledger, the client registry, the audit log. */
@@ -32,7 +32,7 @@ export class ProtocolStorage {
   }
 
   attach(provider: Provider): void {
-    recordRefusals(provider, this.audit);
+    recordProtocol(provider, this.audit);
     provider.use(presentedToken(this.verifier, PROTOCOL_ROUTES) as Parameters<Provider['use']>[0]);
     useClientRegistry(provider, this.clients);
     noteClientUse(provider, this.clients);

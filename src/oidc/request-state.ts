@@ -1,4 +1,5 @@
 import Provider from 'oidc-provider';
+import type { AuditEvent } from '../modules/audit/audit-event.js';
 import type { AccessTokenClaims } from '../modules/tokens/token-verifier.service.js';
 import type { UnitOfWork } from './unit-of-work.js';
 
@@ -12,6 +13,8 @@ export interface RequestState {
   presented?: { readonly handle: string; readonly claims: AccessTokenClaims };
   /** RFC 7009 with our extension: mark what descends from the token as ended too. */
   revokeChildren?: boolean;
+  /** Something else the library told of, for the record. */
+  fact?: AuditEvent;
   /** What the library refused, for the record. */
   refusal?: { readonly event: string; readonly error: Error };
 }

@@ -64,6 +64,11 @@ export class TokenVerifier {
     return standing && { claims, standing };
   }
 
+  /** Is the token with this id in the ledger, and alive? */
+  async isLive(tokenId: string): Promise<boolean> {
+    return isId(tokenId) && (await this.ledger.standing(tokenId))?.dead === null;
+  }
+
   private async readOpaque(token: string): Promise<AccessTokenClaims | undefined> {
     const found = await this.ledger.findOpaque(hash('sha256', token, 'buffer'));
     return found?.claims as AccessTokenClaims | undefined;

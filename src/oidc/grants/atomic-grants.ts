@@ -99,8 +99,13 @@ export class AtomicGrants {
         work.issued.push(await this.format.opaque(ctx, saved.id, saved.payload));
         continue;
       }
-      if (saved.model === 'RefreshToken') work.issued.push(await this.format.refreshToken(ctx, saved.payload));
-      work.saved.push(saved);
+      if (saved.model !== 'RefreshToken') {
+        work.saved.push(saved);
+        continue;
+      }
+      const record = await this.format.refreshToken(ctx, saved.payload);
+      work.issued.push(record);
+      work.saved.push({ ...saved, payload: { ...saved.payload, token_id: record.tokenId } });
     }
   }
 
