@@ -7,6 +7,7 @@ import { accessUndeclared, insufficientScope, tokenRequired } from './access.err
 import { CallerAuthenticator, type AuthenticatedRequest } from './caller-authenticator.js';
 import type { Caller } from './caller.js';
 import { RefusalRecorder } from './refusal-recorder.js';
+import { noteClient } from './request-context.js';
 
 /** Stands before every REST route: finds out who calls, then holds the route's `@Access` rule against them. */
 @Injectable()
@@ -35,6 +36,7 @@ export class AccessGuard implements CanActivate {
     // A token presented to a public route counts, and a bad one is refused there too: silence would hide a mistake.
     const caller = await this.authenticator.authenticate(presented);
     request.user = caller;
+    if (caller) noteClient(caller.clientId);
     if (rule.kind === 'public') return caller;
     if (!caller) throw tokenRequired();
     if (rule.kind === 'scopes') {
