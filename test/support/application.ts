@@ -20,6 +20,8 @@ export interface RegisteredRoute {
 export interface TestApplication extends ServerAddress {
   /** Everything that its router was ever told, by controllers or otherwise. */
   readonly routes: readonly RegisteredRoute[];
+  /** What the server made of this class, e.g. its `DataSource`. */
+  inside<T>(type: abstract new (...given: never[]) => T): T;
   stop(): Promise<void>;
 }
 
@@ -47,6 +49,7 @@ export async function startApplication(environment: Readonly<Record<string, stri
   await app.listen(port, '127.0.0.1');
   return {
     issuer, clientSecret, routes,
+    inside: (type) => app.get(type),
     stop: async () => {
       await app.close();
       rmSync(folder, { recursive: true, force: true });

@@ -13,7 +13,7 @@ import { keysOfInstallation, tooManyKeys } from './keys.errors.js';
 /** Every verifier fetches all of them. Rotating a dozen times in an hour is fine; a loop is not. */
 const MOST_PUBLISHED = 100;
 
-/** Signing keys, for those who run the installation. See docs/decisions/0005-keys-of-the-installation.md. */
+/** Signing keys, for those who run the installation. See docs/decisions/0008-keys-of-the-installation.md. */
 @Injectable()
 export class KeysService {
   constructor(

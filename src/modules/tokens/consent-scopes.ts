@@ -14,7 +14,8 @@ export function consentedScopes(payload: { readonly [key: string]: JsonValue | u
   const resources = Object.keys(objectIn(payload['resources']));
   return [
     ...(openid.length > 0 ? [{ resource: null, scopes: openid }] : []),
-    ...resources.map((resource) => ({ resource, scopes: parseScope(textIn(payload['resources'], resource)) })),
+    // This server's own API takes OpenID Connect's scopes too; they are said once.
+    ...resources.map((resource) => ({ resource, scopes: parseScope(textIn(payload['resources'], resource)).filter((scope) => !openid.includes(scope)) })),
   ];
 }
 
