@@ -171,7 +171,6 @@ export class CreateFoundation1764000000000 implements MigrationInterface {
       `CREATE INDEX protocol_objects_uid ON protocol_objects (uid_hash) WHERE uid_hash IS NOT NULL`,
       `CREATE INDEX protocol_objects_user_code ON protocol_objects (user_code_hash) WHERE user_code_hash IS NOT NULL`,
       `CREATE INDEX protocol_objects_expiry ON protocol_objects (expires_at)`,
-      `CREATE INDEX protocol_objects_account ON protocol_objects ((payload ->> 'accountId')) WHERE model IN ('Session', 'RefreshToken')`,
       `CREATE TABLE single_uses (id_hash bytea PRIMARY KEY, expires_at timestamptz NOT NULL)`,
       `CREATE INDEX single_uses_expiry ON single_uses (expires_at)`,
       `CREATE TABLE refresh_replays (
@@ -218,6 +217,7 @@ export class CreateFoundation1764000000000 implements MigrationInterface {
         cnf jsonb,
         opaque_hash bytea,
         claims jsonb,
+        authenticated_at timestamptz,
         issued_at timestamptz NOT NULL,
         expires_at timestamptz NOT NULL,
         revoked_at timestamptz,

@@ -23,10 +23,11 @@ import { NestLog } from './platform/logging/nest-log.js';
  * @throws DomainError when the installation cannot be used, with one sentence that says what to do
  */
 export async function createApplication(config: Config, log: Log): Promise<NestFastifyApplication> {
-  let parts: DispatchParts | undefined;
+  // Filled in below, when the application is there; nobody listens before.
+  const parts = {} as DispatchParts;
   const adapter = new FastifyAdapter({
     ...fastifyOptions,
-    serverFactory: (rest: RequestListener) => Object.assign(dispatchingServer(() => parts!, rest), serverOptions) as Server,
+    serverFactory: (rest: RequestListener) => Object.assign(dispatchingServer(parts, rest), serverOptions) as Server,
   });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.forRoot(config, log), adapter, { logger: new NestLog(log), abortOnError: false });
   app.useGlobalPipes(createValidationPipe());
@@ -34,7 +35,7 @@ export async function createApplication(config: Config, log: Log): Promise<NestF
   configureHttp(app, { scopeDescriptions: API_SCOPES });
   const observer = app.get(RequestObserver);
   const protocol = app.get(ProtocolServer);
-  parts = {
+  Object.assign(parts, {
     config,
     openRequest: (request, response) => {
       const context = openRequest(request, response, config);
@@ -42,7 +43,7 @@ export async function createApplication(config: Config, log: Log): Promise<NestF
       return context;
     },
     protocol: (request, response) => protocol.handle(request, response),
-  };
+  } satisfies DispatchParts);
   await app.init();
   return app;
 }

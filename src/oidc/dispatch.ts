@@ -14,9 +14,9 @@ export interface DispatchParts {
  * The one place where requests part ways: protocol paths go straight to the protocol engine, before any body parser;
  * everything else to Fastify. What both need (request id, access log, pinned host) happens here, once.
  */
-export function dispatchingServer(parts: () => DispatchParts, rest: RequestListener): Server {
+export function dispatchingServer(parts: DispatchParts, rest: RequestListener): Server {
   return createServer((request, response) => {
-    const { config, openRequest, protocol } = parts();
+    const { config, openRequest, protocol } = parts;
     const context = openRequest(request, response);
     runWithRequestContext(context, () => {
       if (!isHostKnown(config, request)) return refuse(response, 421, 'misdirected_request', 'This server is not the authority for that host.');

@@ -63,11 +63,6 @@ export class ProtocolObjects {
     await this.dataSource.query('DELETE FROM protocol_objects WHERE model = $1 AND grant_id = $2', [model, grantId]);
   }
 
-  /** Every browser session and refresh token of a person, e.g. when their password changes. */
-  async removeOfAccount(accountId: string): Promise<void> {
-    await this.dataSource.query(`DELETE FROM protocol_objects WHERE model IN ('Session', 'RefreshToken') AND payload ->> 'accountId' = $1`, [accountId]);
-  }
-
   /** Deletes up to `limit` expired rows of each kind; answers how many. */
   async purgeExpired(limit: number, executor: Executor = this.dataSource): Promise<number> {
     let purged = 0;
