@@ -59,6 +59,6 @@ export class Accounts {
 
   isOutdated(ctx: KoaContextWithOIDC, user: Pick<User, 'passwordChangedAt'>): boolean {
     const signedInAt = ctx.oidc.session?.loginTs;
-    return signedInAt !== undefined && user.passwordChangedAt !== null && signedInAt * 1000 < user.passwordChangedAt.getTime() - 1000;
+    return signedInAt !== undefined && user.passwordChangedAt !== null && signedInAt * 1000 < user.passwordChangedAt.getTime();
   }
 }

@@ -4,7 +4,6 @@ import type { Provider } from 'oidc-provider';
 import { KeyRing } from '../platform/crypto/key-ring.service.js';
 import { Metrics } from '../platform/metrics/metrics.js';
 import { ProtocolGrants } from './grants/protocol-grants.service.js';
-import { noteClients } from './noted-clients.js';
 import { ProtocolStorage } from './protocol-storage.service.js';
 import { ProviderFactory } from './provider-factory.js';
 import { countTokens } from './token-metrics.js';
@@ -49,7 +48,6 @@ export class ProtocolServer implements OnApplicationBootstrap {
     this.storage.attach(provider);
     this.grants.register(provider);
     countTokens(provider, this.metrics);
-    noteClients(provider);
     this.serving = { provider, callback: provider.callback() };
   }
 }

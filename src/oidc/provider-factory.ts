@@ -5,6 +5,7 @@ import { Config } from '../platform/config/config.js';
 import { KeyRing } from '../platform/crypto/key-ring.service.js';
 import { MasterKey } from '../platform/crypto/master-key.js';
 import { AccessTokenFormat } from './access-token-format.js';
+import { DPOP_ALGORITHMS } from '../platform/http/dpop-algorithms.js';
 import { Accounts } from './accounts.service.js';
 import { clientRecordOf } from './clients.js';
 import { assertAssertionAudience } from './client-assertion.js';
@@ -68,7 +69,7 @@ export class ProviderFactory {
         userinfoSigningAlgValues: [...OWN_ALGORITHMS],
         clientAuthSigningAlgValues: [...ACCEPTED_ALGORITHMS],
         requestObjectSigningAlgValues: [...ACCEPTED_ALGORITHMS],
-        dPoPSigningAlgValues: [...ACCEPTED_ALGORITHMS],
+        dPoPSigningAlgValues: [...DPOP_ALGORITHMS] as (typeof ACCEPTED_ALGORITHMS)[number][],
       },
       pkce: { required: (_ctx, client) => client.clientAuthMethod === 'none' || clientRecordOf(client).requirePkce },
       assertJwtClientAuthClaimsAndHeader: assertAssertionAudience(config.issuer),

@@ -2,10 +2,10 @@ import { hash } from 'node:crypto';
 import { calculateJwkThumbprint, EmbeddedJWK, jwtVerify } from 'jose';
 import { epochSeconds, nowDate } from '../../kernel/clock.js';
 import { invalidDpopProof } from '../../platform/http/access.errors.js';
+import { DPOP_ALGORITHMS } from '../../platform/http/dpop-algorithms.js';
 
 /** How far the proof's `iat` may lie from our clock, seconds, either way. */
 export const PROOF_WINDOW = 60;
-const ALGORITHMS = ['ES256', 'EdDSA', 'Ed25519', 'PS256', 'RS256'];
 
 export interface DpopProof {
   /** RFC 7638 thumbprint of the key that made it. */
@@ -20,7 +20,7 @@ export interface DpopProof {
  * @throws DomainError `invalid_dpop_proof`
  */
 export async function verifyDpopProof(proof: string, expected: { method: string; url: string; accessToken: string }): Promise<DpopProof> {
-  const { payload, protectedHeader } = await jwtVerify(proof, EmbeddedJWK, { algorithms: ALGORITHMS, typ: 'dpop+jwt', currentDate: nowDate() })
+  const { payload, protectedHeader } = await jwtVerify(proof, EmbeddedJWK, { algorithms: [...DPOP_ALGORITHMS], typ: 'dpop+jwt', currentDate: nowDate() })
     .catch(() => { throw invalidDpopProof('The DPoP proof is not a valid signed JWT.'); });
   if (typeof payload.jti !== 'string' || payload.jti === '' || payload.jti.length > 256) throw invalidDpopProof('The DPoP proof has no usable jti.');
   if (typeof payload.iat !== 'number' || Math.abs(epochSeconds() - payload.iat) > PROOF_WINDOW) throw invalidDpopProof('The DPoP proof is not recent.');

@@ -11,6 +11,7 @@ import { ClientsService } from '../../modules/clients/clients.service.js';
 import type { ConsentGrantId } from '../../modules/tokens/consent-grant.entity.js';
 import { ConsentGrants } from '../../modules/tokens/consent-grants.service.js';
 import { SignIn } from '../../modules/users/sign-in.service.js';
+import type { User } from '../../modules/users/user.entity.js';
 import { MasterKey } from '../../platform/crypto/master-key.js';
 import { Accounts, type Standpoint } from '../accounts.service.js';
 import { ProtocolServer } from '../protocol-server.service.js';
@@ -80,7 +81,7 @@ export class Interactions {
   async signIn(step: Step, credentials: { username: string; password: string; source: string }, exchange: Exchange): Promise<string> {
     if (step.interaction.prompt.name !== 'login') throw interactionExpired();
     const user = await this.signIns.verify(credentials.username, credentials.password, credentials.source);
-    return this.finish(exchange, { login: { accountId: user.id, amr: ['pwd'], ts: epochSeconds() } });
+    return this.finish(exchange, { login: { accountId: user.id, amr: ['pwd'], ts: signedInAt(user) } });
   }
 
   /** What the consent page has to say. */
@@ -137,6 +138,14 @@ const REFUSALS = {
   not_permitted: 'the role of this person allows nothing of what was asked for',
   not_a_member: 'this person does not belong to the organization of the client',
 } as const;
+
+/**
+ * NumericDate. A password change ends what goes back to a sign-in before it, and dates are whole seconds: who signs in with
+ * the new password in the second of the change has done so after it.
+ */
+function signedInAt({ passwordChangedAt }: Pick<User, 'passwordChangedAt'>): number {
+  return Math.max(epochSeconds(), Math.ceil((passwordChangedAt?.getTime() ?? 0) / 1000));
+}
 
 function missingOf(interaction: Interaction): MissingConsent {
   const missing = interaction.prompt.details as MissingConsent;
