@@ -11,8 +11,8 @@ const RULES = createRequire(join(root, 'package.json'))('./.dependency-cruiser.c
 
 interface Violation { rule: { name: string }; from: string; to: string }
 
-async function violations(folder: string): Promise<Violation[]> {
-  const run = promisify(execFile)(process.execPath, [CRUISER, '--config', '.dependency-cruiser.cjs', '--output-type', 'json', 'src', 'migrations'], {
+async function violations(folder: string, files: readonly string[]): Promise<Violation[]> {
+  const run = promisify(execFile)(process.execPath, [CRUISER, '--config', '.dependency-cruiser.cjs', '--output-type', 'json', ...files], {
     cwd: folder, maxBuffer: 64 * 1024 * 1024, env: { ...process.env, NODE_OPTIONS: '' },
   });
   // The exit code is the number of violations; the report tells which.
@@ -75,10 +75,13 @@ for (const { name } of RULES.forbidden) {
   };
 }
 
+/** Reading the whole tree takes its time on a busy machine. */
+const TIMEOUT = 120_000;
+
 describe('the import rules', () => {
   it('hold on the whole tree', async () => {
-    expect((await violations(root)).map(({ rule, from, to }) => `${rule.name}: ${from} → ${to}`)).toEqual([]);
-  });
+    expect((await violations(root, ['src', 'migrations'])).map(({ rule, from, to }) => `${rule.name}: ${from} → ${to}`)).toEqual([]);
+  }, TIMEOUT);
 
   it('each have a planted violation, and each finds it', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'legate-import-rules-'));
@@ -89,7 +92,7 @@ describe('the import rules', () => {
         mkdirSync(dirname(join(folder, path)), { recursive: true });
         writeFileSync(join(folder, path), text);
       }
-      const found = await violations(folder);
+      const found = await violations(folder, Object.values(PLANTS).flatMap((files) => Object.keys(files)));
       const caught = RULES.forbidden.map(({ name }) => ({
         name,
         caught: found.some((violation) => violation.rule.name === name && Object.keys(PLANTS[name] ?? {}).includes(violation.from)),
@@ -98,5 +101,5 @@ describe('the import rules', () => {
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
-  });
+  }, TIMEOUT);
 });
