@@ -1,5 +1,5 @@
 import { Body, Controller, Get, Header, HttpCode, Post, Res } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiSecurity, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { parseScope } from '../../kernel/scope-set.js';
 import { Access } from '../../platform/http/access.js';
@@ -31,6 +31,8 @@ export class QuickStartController {
    * organization; where the operator opened registration, anybody may register an agent, which then waits for its activation.
    */
   @Post('register')
+  @ApiSecurity('authorization_code', ['agents:write'])
+  @ApiSecurity('client_credentials', ['agents:write'])
   @Header('cache-control', 'no-store')
   @Access.public()
   async register(@CurrentCaller() caller: Caller | undefined, @Body() body: QuickRegisterDto, @Res({ passthrough: true }) reply: FastifyReply): Promise<QuickRegisteredDto> {

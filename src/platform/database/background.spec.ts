@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { throwawayDatabase, type ThrowawayDatabase } from '../../../test/support/throwaway-database.js';
 import { Background, type Chore } from './background.js';
@@ -5,7 +6,10 @@ import { Background, type Chore } from './background.js';
 let database: ThrowawayDatabase;
 let opened: Background[];
 
-beforeAll(async () => { database = await throwawayDatabase([]); });
+beforeAll(async () => {
+  Logger.overrideLogger(false);
+  database = await throwawayDatabase([]);
+});
 afterAll(() => database.drop());
 beforeEach(() => { opened = []; });
 afterEach(() => Promise.all(opened.map((background) => background.beforeApplicationShutdown())));
