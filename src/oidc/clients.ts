@@ -1,4 +1,4 @@
-import type { Client, ClientMetadata, KoaContextWithOIDC, Provider } from 'oidc-provider';
+import { Provider, type Client, type ClientMetadata, type KoaContextWithOIDC } from 'oidc-provider';
 import type { ClientRecord, ClientsService } from '../modules/clients/clients.service.js';
 import { formatScope } from '../kernel/scope-set.js';
 import { noteClient } from '../platform/http/request-context.js';
@@ -23,20 +23,19 @@ export function useClientRegistry(provider: Provider, clients: ClientsService): 
 
   provider.Client.find = async function find(id: string): Promise<Client | undefined> {
     const record = await clients.findCached(id).catch((error: unknown) => { throw toWireError(error); });
-    if (record?.status !== 'active') {
-      built.delete(id);
-      return undefined;
-    }
-    const known = built.get(id);
+    if (record?.status !== 'active') return undefined;
+    const method = authMethodOf(record);
+    const key = `${method} ${id}`;
+    const known = built.get(key);
     if (known && known.record.version === record.version) {
       // Secrets come and go without a new version of the client: always compare against the newest record.
       if (known.record !== record) records.set(known.client, known.record = record);
       return known.client;
     }
-    const client = new (provider.Client as unknown as new (metadata: ClientMetadata) => Client)(clientMetadata(record));
+    const client = new (provider.Client as unknown as new (metadata: ClientMetadata) => Client)(clientMetadata(record, method));
     records.set(client, record);
     if (built.size >= 10_000) built.clear();
-    built.set(id, { record, client });
+    built.set(key, { record, client });
     return client;
   } as typeof provider.Client.find;
 
@@ -60,17 +59,26 @@ export function noteClientUse(provider: Provider, clients: ClientsService): void
   });
 }
 
+/**
+ * A client that has a secret may send it in the header or in the body, whichever it was registered for: every server must
+ * take the first and may take the second (RFC 6749 section 2.3.1), and half of all HTTP libraries can do only one of them. The
+ * library insists on one, so it is shown the client as registered for the way that this request chose.
+ */
+function authMethodOf({ tokenEndpointAuthMethod: registered }: ClientRecord): ClientRecord['tokenEndpointAuthMethod'] {
+  if (!registered.startsWith('client_secret') || !Provider.ctx) return registered;
+  return Provider.ctx.headers.authorization === undefined ? 'client_secret_post' : 'client_secret_basic';
+}
+
 /** OpenID Connect Dynamic Client Registration section 2, as the library wants it. */
-function clientMetadata(record: ClientRecord): ClientMetadata {
-  const isPublicKeyClient = record.tokenEndpointAuthMethod === 'private_key_jwt';
+function clientMetadata(record: ClientRecord, authMethod: ClientRecord['tokenEndpointAuthMethod']): ClientMetadata {
   return {
     client_id: record.id,
     client_name: record.name,
     application_type: record.applicationType,
-    token_endpoint_auth_method: record.tokenEndpointAuthMethod,
+    token_endpoint_auth_method: authMethod,
     // The library wants to see a secret; what is compared are the hashes in our registry.
-    ...(record.tokenEndpointAuthMethod.startsWith('client_secret') && { client_secret: 'kept as hashes in the registry' }),
-    ...(isPublicKeyClient && (record.jwks ? { jwks: record.jwks as ClientMetadata['jwks'] } : { jwks_uri: record.jwksUri })),
+    ...(authMethod.startsWith('client_secret') && { client_secret: 'kept as hashes in the registry' }),
+    ...(authMethod === 'private_key_jwt' && (record.jwks ? { jwks: record.jwks as ClientMetadata['jwks'] } : { jwks_uri: record.jwksUri })),
     grant_types: [...record.grantTypes],
     response_types: record.grantTypes.includes('authorization_code') ? ['code'] : [],
     redirect_uris: [...record.redirectUris],

@@ -53,6 +53,13 @@ describe('the client credentials grant (RFC 6749 section 4.4)', () => {
     expect({ status, error: body['error'] }).toEqual({ status: 400, error: 'invalid_target' });
   });
 
+  it('takes the secret of a client in the header or in the body, but not both at once', async () => {
+    const form = { grant_type: 'client_credentials', client_id: 'bootstrap', client_secret: server.clientSecret };
+    expect((await post(server, '/api/oauth/token', form)).status).toBe(200);
+    expect((await post(server, '/api/oauth/token', { ...form, client_secret: 'wrong' })).status).toBe(401);
+    expect((await post(server, '/api/oauth/token', form, { basic: ['bootstrap', server.clientSecret] })).status).toBe(400);
+  });
+
   it('answers an unknown client and a wrong secret alike', async () => {
     const wrong = await ask({}, ['bootstrap', 'x'.repeat(43)]);
     const unknown = await ask({}, ['nobody', 'x'.repeat(43)]);
