@@ -1,5 +1,5 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Post } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiTags } from '@nestjs/swagger';
 import { Access } from '../../platform/http/access.js';
 import { CurrentCaller, type Caller } from '../../platform/http/caller.js';
 import { KeyRotationDto, KeyRotationListDto, RotateKeysDto, SigningKeyDto, SigningKeyListDto } from './keys.dto.js';
@@ -20,6 +20,7 @@ export class KeysController {
   /** Publishes successors of the signing keys, which take over as soon as every verifier can know them. For those who run the installation. */
   @Post('rotate')
   @HttpCode(200)
+  @ApiBody({ type: RotateKeysDto, required: false })
   @Access.scopes('keys:write')
   async rotate(@CurrentCaller() caller: Caller, @Body() body?: RotateKeysDto): Promise<KeyRotationListDto> {
     return { data: (await this.keys.rotate(caller, body?.algorithms, body?.immediately)).map(KeyRotationDto.of) };

@@ -1,5 +1,5 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiTags } from '@nestjs/swagger';
 import { Access } from '../../platform/http/access.js';
 import { CurrentCaller, type Caller } from '../../platform/http/caller.js';
 import { TokenDirectory } from '../tokens/token-directory.service.js';
@@ -29,6 +29,7 @@ export class TokenAdministrationController {
   /** Ends a token, and with it everything that descends from it. A refresh token ends with the consent it stands on. */
   @Post(':token_id/revoke')
   @HttpCode(200)
+  @ApiBody({ type: RevokeTokenDto, required: false })
   @Access.scopes('tokens:revoke')
   async revoke(@CurrentCaller() caller: Caller, @Param('token_id') tokenId: string, @Body() body?: RevokeTokenDto): Promise<RevokedTokensDto> {
     return { token_id: tokenId, revoked: await this.administration.revoke(caller, tokenId, body?.revoke_children ?? false) };

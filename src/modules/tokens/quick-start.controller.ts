@@ -1,5 +1,5 @@
 import { Body, Controller, Get, Header, HttpCode, Post, Res } from '@nestjs/common';
-import { ApiSecurity, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiSecurity, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { parseScope } from '../../kernel/scope-set.js';
 import { Access } from '../../platform/http/access.js';
@@ -72,6 +72,7 @@ export class QuickStartController {
    */
   @Post('refresh')
   @HttpCode(200)
+  @ApiBody({ type: RenewTokenDto, required: false })
   @Header('cache-control', 'no-store')
   @Access.authenticated()
   async refresh(@CurrentCaller() caller: Caller, @Body() body?: RenewTokenDto): Promise<TokenResponseDto> {
