@@ -28,6 +28,8 @@ export class LedgerToken {
   /** Who acts for the subject (RFC 8693 section 4.1). */
   @Column({ type: 'jsonb', nullable: true }) act: Record<string, unknown> | null;
   @Column({ type: 'jsonb', nullable: true }) cnf: { readonly [method: string]: string } | null;
+  /** When the person it speaks for signed in. */
+  @Column({ name: 'authenticated_at', type: 'timestamptz', nullable: true }) authenticatedAt: Date | null;
   @Column({ name: 'issued_at', type: 'timestamptz' }) issuedAt: Date;
   @Column({ name: 'expires_at', type: 'timestamptz' }) expiresAt: Date;
   @Column({ name: 'revoked_at', type: 'timestamptz', nullable: true }) revokedAt: Date | null;

@@ -70,6 +70,7 @@ export class OrganizationSwitch {
         expiresAt: Math.min(issuedAt + api.accessTokenTtl, Math.floor(presented.expiresAt.getTime() / 1000)),
         consentGrantId: presented.consentGrantId ?? undefined,
         cnf: presented.cnf ?? undefined,
+        authTime: presented.authenticatedAt ? presented.authenticatedAt.getTime() / 1000 : undefined,
       }, api, {
         type: 'organization.switched', outcome: 'success', organization_id: organization.id, ...doneBy(caller),
         subject: caller.subject, target: { kind: 'organization', id: organization.id },

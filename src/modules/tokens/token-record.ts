@@ -39,6 +39,7 @@ export interface Issuance {
   readonly act?: JsonValue;
   /** RFC 7800: `jkt` (RFC 9449) or `x5t#S256` (RFC 8705). */
   readonly cnf?: { readonly [method: string]: string };
+  /** NumericDate of the sign-in, when it speaks for a person. */
   readonly authTime?: number;
   readonly acr?: string;
   readonly authorizationDetails?: JsonValue;
@@ -88,6 +89,7 @@ export function tokenRecord(issuance: Issuance): TokenRecord {
       cnf: issuance.cnf,
       opaque_hash: issuance.opaqueHash && `\\x${issuance.opaqueHash.toString('hex')}`,
       claims: issuance.format === 'opaque' && kind === 'access_token' ? claims : undefined,
+      authenticated_at: issuance.authTime === undefined ? undefined : new Date(issuance.authTime * 1000).toISOString(),
       issued_at: new Date(issuance.issuedAt * 1000).toISOString(),
       expires_at: new Date(issuance.expiresAt * 1000).toISOString(),
     },
