@@ -33,9 +33,21 @@ try {
   } else {
     cpSync('src', resolve(output, 'src'), { recursive: true, filter: (path) => !/\.tsx?$/.test(path) });
     writeFileSync(resolve(output, STAMP_FILE), stamp);
-    rmSync('dist', { recursive: true, force: true });
-    renameSync(output, 'dist');
+    moveIntoPlace();
   }
 } finally {
   rmSync(output, { recursive: true, force: true });
+}
+
+/** Two builds at once each make a whole one; whichever comes last stays. */
+function moveIntoPlace() {
+  for (let attempt = 1; ; attempt += 1) {
+    rmSync('dist', { recursive: true, force: true });
+    try {
+      renameSync(output, 'dist');
+      return;
+    } catch (error) {
+      if (error.code !== 'ENOTEMPTY' || attempt === 10) throw error;
+    }
+  }
 }
