@@ -58,7 +58,7 @@ export interface TestPerson extends Credentials {
 }
 
 /** Somebody with an account and a password, in the organization of the token. */
-export async function addPerson(server: Address, token: string, role: Role, name = role): Promise<TestPerson> {
+export async function addPerson(server: Address, token: string, role: Role, name: string = role): Promise<TestPerson> {
   const person = { email: `${name}-${randomBytes(4).toString('hex')}@example.com`.toLowerCase(), password: `seldom heard piano ${randomBytes(6).toString('hex')}` };
   const { status, body } = await call(server, 'POST', '/api/users', { token, body: { ...person, name, role } });
   if (status !== 201) throw new Error(`nobody was added: ${status} ${JSON.stringify(body)}`);

@@ -1,0 +1,96 @@
+import type { Tenant } from './tenant.js';
+
+/**
+ * What stands for each parameter of a path, by the path up to it. A route with a parameter that is missing here fails the
+ * test: add the id of something that belongs to the organization, and to `makeTenant` if there is nothing of the kind yet.
+ */
+export const PARAMETERS: Readonly<Record<string, (tenant: Tenant) => string>> = {
+  '/api/admin/tokens/{token_id}': ({ tokenId }) => tokenId,
+  '/api/agents/{id}': ({ agent }) => agent.id,
+  '/api/agents/{id}/secrets/{secret_id}': ({ agent }) => agent.secretId,
+  '/api/clients/{client_id}': ({ client }) => client.id,
+  '/api/clients/{client_id}/secrets/{secret_id}': ({ client }) => client.secretId,
+  '/api/organizations/{id}': ({ id }) => id,
+  '/api/organizations/{id}/members/{user_id}': ({ people }) => people.member.id,
+  '/api/resources/{id}': ({ resource }) => resource.id,
+  '/api/scopes/{id}': ({ scope }) => scope.id,
+  '/api/users/me/consents/{id}': ({ consentId }) => consentId,
+  '/api/users/{id}': ({ people }) => people.member.id,
+};
+
+/** Routes whose parameter names something of the whole installation: nobody but its administrators gets to it. */
+export const OF_THE_INSTALLATION = ['/api/admin/keys/{kid}'];
+
+/** What somebody who means harm would send to a route with a parameter. A route with a body that is missing here fails the test. */
+export const HOSTILE_BODIES: Readonly<Record<string, (attacker: Tenant) => object>> = {
+  'POST /api/admin/tokens/{token_id}/revoke': () => ({ revoke_children: true }),
+  'PUT /api/agents/{id}': () => ({ description: 'taken over', scopes: [], metadata: {} }),
+  'POST /api/agents/{id}/secrets': () => ({ label: 'taken over' }),
+  'PUT /api/clients/{client_id}': () => ({ client_name: 'taken over', scopes: [] }),
+  'POST /api/clients/{client_id}/secrets': () => ({ label: 'taken over' }),
+  'PUT /api/organizations/{id}': () => ({ name: 'taken over' }),
+  'POST /api/organizations/{id}/members': ({ people }) => ({ user_id: people.member.id, role: 'member' }),
+  'PUT /api/organizations/{id}/members/{user_id}': () => ({ role: 'member' }),
+  'PUT /api/resources/{id}': () => ({ name: 'taken over', scopes: [], is_active: false }),
+  'PUT /api/scopes/{id}': () => ({ description: 'taken over', is_active: false }),
+  'PUT /api/users/{id}': () => ({ name: 'taken over', status: 'disabled' }),
+  'POST /api/users/{id}/password': () => ({ new_password: 'taken over by somebody 7' }),
+};
+
+/** A reference in a body to something of another organization, and how it is met. */
+export interface Reference {
+  /** A request by the attacker that is fine but for what it refers to; `{…}` in the path stands for something of their own. */
+  readonly body: (attacker: Tenant, victim: Tenant) => object;
+  readonly status: number;
+  readonly code: string;
+}
+
+const scopesUnknown = (fields: object): Reference => ({ body: (_attacker, { scope }) => ({ ...fields, scopes: [scope.name] }), status: 400, code: 'unknown_scope' });
+const defaultsUnknown = (fields: object): Reference => ({
+  body: (_attacker, { scope }) => ({ ...fields, default_scopes: [scope.name] }), status: 400, code: 'invalid_client_metadata',
+});
+const resourceUnknown = (fields: object): Reference => ({
+  body: (_attacker, { resource }) => ({ ...fields, served_resources: [resource.identifier] }), status: 400, code: 'unknown_resource',
+});
+
+/**
+ * Members of bodies that refer to something by its id or name. One that is missing here fails the test: say how a reference
+ * to somebody else's is met, or why it is none.
+ */
+export const BODY_REFERENCES: Readonly<Record<string, Reference | string>> = {
+  'POST /api/admin/clients/register scopes': scopesUnknown({ client_name: 'Theirs' }),
+  'POST /api/admin/clients/register default_scopes': defaultsUnknown({ client_name: 'Theirs', scopes: [] }),
+  'POST /api/admin/clients/register served_resources': resourceUnknown({ client_name: 'Theirs' }),
+  'POST /api/admin/tokens/introspect token': 'answers that it is inactive: tried on its own',
+  'POST /api/agents/activate registration_token': 'a secret that proves itself',
+  'POST /api/agents/register scopes': scopesUnknown({ agent_name: 'Theirs' }),
+  'POST /api/agents/register default_scopes': defaultsUnknown({ agent_name: 'Theirs', scopes: [] }),
+  'POST /api/agents/register owner_email': 'an address to write to; only a member of the organization becomes the owner: tried on its own',
+  'POST /api/agents/register enrolment_token': 'a secret that proves itself; with an access token it is not looked at: tried on its own',
+  'POST /api/agents/register organization': 'looked at only where anybody may register; with an access token it is not: tried on its own',
+  'PUT /api/agents/{id} scopes': scopesUnknown({}),
+  'PUT /api/agents/{id} default_scopes': defaultsUnknown({}),
+  'PUT /api/agents/{id} owner_email': 'an address to write to; only a member of the organization becomes the owner: tried on its own',
+  'POST /api/agents/token agent_id': { body: (_attacker, { agent }) => ({ agent_id: agent.id }), status: 404, code: 'agent_not_found' },
+  'POST /api/agents/token scopes': { body: ({ agent }, { scope }) => ({ agent_id: agent.id, scopes: [scope.name] }), status: 400, code: 'invalid_scope' },
+  'POST /api/auth/login api_key': 'a secret that proves itself',
+  'POST /api/auth/login organization': 'says where a name and a password belong',
+  'POST /api/auth/register scopes': scopesUnknown({ name: 'Theirs' }),
+  'POST /api/auth/register enrolment_token': 'a secret that proves itself; with an access token it is not looked at',
+  'POST /api/auth/register organization': 'looked at only where anybody may register; with an access token it is not',
+  'PUT /api/clients/{client_id} scopes': scopesUnknown({}),
+  'PUT /api/clients/{client_id} default_scopes': defaultsUnknown({}),
+  'PUT /api/clients/{client_id} served_resources': resourceUnknown({}),
+  'POST /api/organizations owner_user_id': {
+    body: (_attacker, { people }) => ({ name: 'Theirs', owner_user_id: people.owner.id }), status: 400, code: 'owner_user_not_found',
+  },
+  'POST /api/organizations/{id}/members user_id': 'makes somebody who has an account a member, by decision: there are no invitations',
+  'POST /api/organizations/{id}/members email': 'makes somebody who has an account a member, by decision: there are no invitations',
+  'POST /api/resources scopes': scopesUnknown({ identifier: 'https://theirs.example', name: 'Theirs' }),
+  'PUT /api/resources/{id} scopes': scopesUnknown({}),
+  'POST /api/setup email': 'the first person of an installation',
+  'POST /api/users email': 'makes somebody a member, by decision: there are no invitations',
+};
+
+/** Which members of a body look like references. */
+export const LOOKS_LIKE_REFERENCE = /(^|_)(ids?|scopes|resources|token|api_key|email|organization|owner|client|agent|user)$/;
