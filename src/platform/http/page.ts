@@ -1,18 +1,21 @@
 import { IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
 import { Type } from 'class-transformer';
+import { ApiPropertyOptional } from '@nestjs/swagger';
 import type { ObjectLiteral, SelectQueryBuilder } from 'typeorm';
 import { decodeCursor, encodeCursor } from '../../kernel/cursor.js';
 import { DomainError } from '../../kernel/domain-error.js';
 
 export const DEFAULT_PAGE_SIZE = 50;
 
-/** What every list takes. Extend it with filters. */
+/** What every list takes. Extend it with filters. It is described by hand, since its file is not one of a DTO alone. */
 export class PageQuery {
   /** How many rows, 1 to 200. */
+  @ApiPropertyOptional({ type: 'integer', minimum: 1, maximum: 200, default: DEFAULT_PAGE_SIZE, description: 'How many rows, 1 to 200.' })
   @IsOptional() @Type(() => Number) @IsInt() @Min(1) @Max(200)
   limit?: number;
 
   /** `next_cursor` of the page before. */
+  @ApiPropertyOptional({ type: 'string', maxLength: 1024, description: '`next_cursor` of the page before.' })
   @IsOptional() @IsString() @MaxLength(1024)
   cursor?: string;
 }
