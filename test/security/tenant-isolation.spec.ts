@@ -1,8 +1,8 @@
 import { decodeJwt } from 'jose';
 import { API_SCOPES } from '../../src/modules/organizations/roles.js';
-import { call } from '../support/api.js';
+import { call, post } from '../support/api.js';
 import { describedOperations, parametersOf, withParameters, type ApiOperation } from '../support/api-description.js';
-import { signIn } from '../support/people.js';
+import { authorize, signIn } from '../support/people.js';
 import { ADMIN, startServer, type TestServer } from '../support/server.js';
 import { BODY_REFERENCES, HOSTILE_BODIES, LOOKS_LIKE_REFERENCE, OF_THE_INSTALLATION, PARAMETERS, type Reference } from './foreign.js';
 import { CALLERS, machineToken, makeTenant, marksOf, type CallerName, type Tenant } from './tenant.js';
@@ -161,6 +161,92 @@ describe('what belongs to another organization', () => {
       const own = withParameters(path, parametersOf(path).map((prefix) => PARAMETERS[prefix]!(attacker)));
       const answer = await call(server, method, own, { token: attacker.tokens.owner, body: (reference satisfies Reference).body(attacker, victim) });
       expect({ member, status: answer.status, code: answer.body['code'] }).toEqual({ member, status: reference.status, code: reference.code });
+    }
+  });
+});
+
+describe('tokens of another organization', () => {
+  const basic = ({ id, secret }: { id: string; secret: string }): [string, string] => [id, secret];
+
+  /** One of every kind, alive. */
+  async function victimTokens(): Promise<Record<string, string>> {
+    return {
+      'of a person': victim.tokens.owner,
+      'of an agent': victim.tokens.agent,
+      'for an API of theirs': await machineToken(server, victim.agent, { resource: victim.resource.identifier }),
+      'opaque': await machineToken(server, victim.agent, { resource: victim.opaqueResource.identifier }),
+      'refresh': victim.ownerThroughApplication.refreshToken!,
+    };
+  }
+
+  it('are inactive for whoever asks, and cannot be ended', async () => {
+    for (const [kind, token] of Object.entries(await victimTokens())) {
+      for (const machine of [attacker.client, attacker.agent]) {
+        const introspected = await post(server, '/api/oauth/introspect', { token }, { basic: basic(machine) });
+        expect({ kind, status: introspected.status, body: introspected.body }).toEqual({ kind, status: 200, body: { active: false } });
+        await post(server, '/api/oauth/revoke', { token, revoke_children: 'true' }, { basic: basic(machine) });
+      }
+      await post(server, '/api/oauth/revoke', { token, client_id: attacker.application.clientId });
+      const inspected = await call(server, 'POST', '/api/admin/tokens/introspect', { token: attacker.tokens.owner, body: { token } });
+      expect({ kind, status: inspected.status, body: inspected.body }).toEqual({ kind, status: 200, body: { active: false } });
+      const asker: Record<string, string> = kind === 'refresh' ? { client_id: victim.application.clientId } : {};
+      const still = await post(server, '/api/oauth/introspect', { token, ...asker }, kind === 'refresh' ? {} : { basic: basic(victim.client) });
+      expect({ kind, active: still.body['active'] }).toEqual({ kind, active: true });
+    }
+  });
+
+  it('are not refreshed by their applications', async () => {
+    const form = { grant_type: 'refresh_token', refresh_token: victim.ownerThroughApplication.refreshToken! };
+    const stolen = await post(server, '/api/oauth/token', { ...form, client_id: attacker.application.clientId });
+    expect({ status: stolen.status, error: stolen.body['error'] }).toEqual({ status: 400, error: 'invalid_grant' });
+    expect((await post(server, '/api/oauth/token', { ...form, client_id: victim.application.clientId })).status).toBe(200);
+  });
+
+  it('are not issued: neither for its APIs nor with its scopes, however they are called at home', async () => {
+    // A scope of the same name, held by the very agent that asks.
+    const token = attacker.tokens.owner;
+    expect((await call(server, 'POST', '/api/scopes', { token, body: { name: victim.scope.name } })).status).toBe(201);
+    expect((await call(server, 'PUT', `/api/agents/${attacker.agent.id}`, { token, body: { scopes: [...EVERYTHING, attacker.scope.name, victim.scope.name] } })).status).toBe(200);
+    for (const resource of [victim.resource.identifier, victim.opaqueResource.identifier]) {
+      for (const extra of [{}, { scope: victim.scope.name }, { scope: 'agents:read' }]) {
+        const answer = await post(server, '/api/oauth/token', { grant_type: 'client_credentials', resource, ...extra }, { basic: basic(attacker.agent) });
+        expect({ resource, extra, status: answer.status, error: answer.body['error'] }).toEqual({ resource, extra, status: 400, error: 'invalid_target' });
+      }
+    }
+    const unknown = await post(server, '/api/oauth/token', { grant_type: 'client_credentials', scope: victim.scope.name }, { basic: basic(attacker.client) });
+    expect({ status: unknown.status, error: unknown.body['error'] }).toEqual({ status: 400, error: 'invalid_scope' });
+  });
+
+  it('are not got by its people through an application of somebody else', async () => {
+    const { callback } = await authorize(server, victim.people.owner, attacker.application);
+    expect(Object.fromEntries(callback.searchParams)).toMatchObject({ error: 'access_denied', iss: server.issuer });
+    expect(callback.searchParams.has('code')).toBe(false);
+  });
+});
+
+describe('names that another organization uses', () => {
+  it('are free, so that nobody learns which there are', async () => {
+    const token = attacker.tokens.owner;
+    const agent = await call<{ agent: Record<string, unknown> }>(server, 'POST', '/api/agents/register', {
+      token, body: { agent_name: `${victim.name} agent`, owner_email: victim.people.owner.email, organization: victim.slug, enrolment_token: victim.enrolmentToken },
+    });
+    expect(agent.status).toBe(201);
+    expect(agent.body.agent).toMatchObject({ organization_id: attacker.id, owner_user_id: null });
+    const client = await call(server, 'POST', '/api/admin/clients/register', { token, body: { client_name: `${victim.name} client`, grant_types: ['client_credentials'], scopes: ['agents:read'] } });
+    expect(client.status).toBe(201);
+    expect((await pagesOf('/api/agents', victim.tokens.owner)).text).not.toContain(String(agent.body.agent['id']));
+    expect((await pagesOf('/api/clients', victim.tokens.owner)).text).not.toContain(String(client.body['client_id']));
+  });
+});
+
+describe('what belongs to the installation', () => {
+  it('is out of reach of an organization, with every scope', async () => {
+    for (const caller of CALLERS) {
+      const token = attacker.tokens[caller];
+      const listed = await call(server, 'GET', '/api/admin/keys', { token });
+      const rotated = await call(server, 'POST', '/api/admin/keys/rotate', { token, body: { immediately: true } });
+      const suspended = await call(server, 'PUT', `/api/organizations/${attacker.id}`, { token, body: { status: 'suspended' } });
+      expect({ caller, statuses: [listed.status, rotated.status, suspended.status] }).toEqual({ caller, statuses: [403, 403, 403] });
     }
   });
 });
