@@ -13,7 +13,7 @@ import { tokenRecord, type Issuance, type TokenRecord } from '../modules/tokens/
 import { UsersService } from '../modules/users/users.service.js';
 import { Config } from '../platform/config/config.js';
 import { clientRecordOf } from './clients.js';
-import { currentState, type RequestState } from './request-state.js';
+import { currentState, stateOf } from './request-state.js';
 
 type Issued = Pick<TokenRecord, 'row' | 'event'>;
 
@@ -100,7 +100,7 @@ export class AccessTokenFormat {
       issuedAt: epochSeconds(),
       consentGrantId: grantId,
       // The tokens of one response belong to one task.
-      taskId: (ctx.state as RequestState).taskId ??= newId(),
+      taskId: stateOf(ctx.req).taskId ??= newId(),
       authTime: source?.authTime,
       acr: source?.acr,
     };

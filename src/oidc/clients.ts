@@ -49,14 +49,11 @@ export function useClientRegistry(provider: Provider, clients: ClientsService): 
 }
 
 /** Notes which client made a request that was answered well: in the access log, and as its last use when no secret shows that. */
-export function noteClientUse(provider: Provider, clients: ClientsService): void {
-  provider.use(async (ctx, next) => {
-    await next();
-    const client = (ctx as KoaContextWithOIDC).oidc?.client;
-    if (!client || ctx.status >= 400) return;
-    noteClient(client.clientId);
-    if (client.clientAuthMethod === 'private_key_jwt') clients.touch(undefined, client.clientId);
-  });
+export function noteClientUse(ctx: KoaContextWithOIDC, clients: ClientsService): void {
+  const client = ctx.oidc?.client;
+  if (!client || ctx.status >= 400) return;
+  noteClient(client.clientId);
+  if (client.clientAuthMethod === 'private_key_jwt') clients.touch(undefined, client.clientId);
 }
 
 /**

@@ -1,31 +1,52 @@
 import type { IncomingMessage } from 'node:http';
 
-/** As the library's own limit. */
+/** The library's own limit; it refuses what is longer, in its own words. */
 const LIMIT = 56 * 1024;
 
+const bodies = new WeakMap<IncomingMessage, Promise<Buffer>>();
+
 /**
- * Reads a form-encoded body ahead of the library. Answers undefined, and leaves the stream alone, when it is no form or
- * announces too much: the library then refuses it in its own words.
+ * Gathers the body of a request for whoever reads it: the library, which iterates over the request, and ourselves ahead of
+ * it. Two listeners cost a fifth of what the stream's own iterator does, on every token request.
  */
-export async function readForm(request: IncomingMessage): Promise<URLSearchParams | undefined> {
-  if (!/^application\/x-www-form-urlencoded\s*(;|$)/i.test(request.headers['content-type'] ?? '')) return undefined;
-  if (Number(request.headers['content-length'] ?? 0) > LIMIT) return undefined;
-  const chunks: Buffer[] = [];
-  let received = 0;
-  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    received += chunk.length;
-    if (received > LIMIT) break;
-    chunks.push(chunk);
-  }
-  return new URLSearchParams(Buffer.concat(chunks).toString('utf8'));
+export function bufferBody(request: IncomingMessage): void {
+  if (request.method !== 'POST') return;
+  const body = new Promise<Buffer>((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let received = 0;
+    request.on('data', (chunk: Buffer) => {
+      // One byte more than the limit is enough for the library to refuse it; the rest is drained and forgotten.
+      if (received <= LIMIT) chunks.push(chunk);
+      received += chunk.length;
+    });
+    request.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
+    request.on('error', reject);
+    request.on('close', () => reject(new Error('the connection was closed')));
+  });
+  // Nobody may ever ask for it.
+  body.catch(() => undefined);
+  bodies.set(request, body);
+  readFrom(request, () => bodies.get(request)!);
 }
 
-/** Puts a form where the library will read the body from: it takes `readable` for "not read yet" and iterates. */
+/** The fields of a form; undefined when the request is none, or too long. The library then refuses it. */
+export async function readForm(request: IncomingMessage): Promise<URLSearchParams | undefined> {
+  if (!/^application\/x-www-form-urlencoded\s*(;|$)/i.test(request.headers['content-type'] ?? '')) return undefined;
+  const body = await bodies.get(request)?.catch(() => undefined);
+  return body === undefined || body.length > LIMIT ? undefined : new URLSearchParams(body.toString('utf8'));
+}
+
+/** Has the library read this form instead of the one that was sent. */
 export function replaceBody(request: IncomingMessage, form: URLSearchParams): void {
   const body = Buffer.from(form.toString());
   request.headers['content-length'] = String(body.length);
+  bodies.set(request, Promise.resolve(body));
+}
+
+/** The library takes `readable` for "not read yet", and then reads from `iterator`. */
+function readFrom(request: IncomingMessage, body: () => Promise<Buffer>): void {
   Object.defineProperties(request, {
     readable: { value: true, configurable: true },
-    iterator: { value: async function* iterate() { yield body; }, configurable: true },
+    iterator: { value: async function* iterate() { yield await body(); }, configurable: true },
   });
 }

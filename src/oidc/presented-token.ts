@@ -1,8 +1,10 @@
-import type { AdapterPayload, KoaContextWithOIDC } from 'oidc-provider';
+import type { IncomingMessage } from 'node:http';
+import type { AdapterPayload } from 'oidc-provider';
 import { isCompactJws, type AccessTokenClaims, type TokenVerifier } from '../modules/tokens/token-verifier.service.js';
 import { newId } from '../kernel/ids.js';
 import { readForm, replaceBody } from './form-body.js';
-import type { RequestState } from './request-state.js';
+import { PROTOCOL_ROUTES } from './protocol-routes.js';
+import { stateOf } from './request-state.js';
 
 /** Cannot be produced by the library's id alphabet, nor be an opaque token of ours. */
 const HANDLE_PREFIX = '~';
@@ -14,31 +16,28 @@ export function isHandle(id: string): boolean {
 
 /**
  * The library's introspection and revocation endpoints refuse JWTs, for it keeps none. Ours are in the ledger, so before
- * the endpoint sees the request (RFC 7662 section 2.1, RFC 7009 section 2.1):
+ * the library sees the request (RFC 7662 section 2.1, RFC 7009 section 2.1):
  * 1. a presented JWT is verified with our keys and looked up in the ledger;
  * 2. it is swapped for a handle that lives as long as this request, which the adapter answers for;
  * 3. everything else – client authentication of every kind, policy, signed answers – stays the library's.
  * A JWT that is not ours, expired or dead gets a handle that nothing answers for: inactive, as the RFC wants.
  */
-export function presentedToken(verifier: TokenVerifier, paths: { introspection: string; revocation: string }) {
-  return async (ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> => {
-    const isRevocation = ctx.path === paths.revocation;
-    if (ctx.method !== 'POST' || !(isRevocation || ctx.path === paths.introspection)) return next();
-    const form = await readForm(ctx.req);
-    if (!form) return next();
-    const state = ctx.state as RequestState;
-    state.revokeChildren = isRevocation && form.get('revoke_children') === 'true';
-    const tokens = form.getAll('token');
-    const [token] = tokens;
-    if (tokens.length === 1 && token && isCompactJws(token)) {
-      const handle = HANDLE_PREFIX + newId();
-      const found = await verifier.findLive(token);
-      if (found) state.presented = { handle, claims: found.claims };
-      form.set('token', handle);
-    }
-    replaceBody(ctx.req, form);
-    return next();
-  };
+export async function presentToken(request: IncomingMessage, verifier: TokenVerifier): Promise<void> {
+  const target = request.url!;
+  const isRevocation = target === PROTOCOL_ROUTES.revocation;
+  if (request.method !== 'POST' || !(isRevocation || target === PROTOCOL_ROUTES.introspection)) return;
+  const form = await readForm(request);
+  if (!form) return;
+  const state = stateOf(request);
+  state.revokeChildren = isRevocation && form.get('revoke_children') === 'true';
+  const tokens = form.getAll('token');
+  const [token] = tokens;
+  if (tokens.length !== 1 || !token || !isCompactJws(token)) return;
+  const handle = HANDLE_PREFIX + newId();
+  const found = await verifier.findLive(token);
+  if (found) state.presented = { handle, claims: found.claims };
+  form.set('token', handle);
+  replaceBody(request, form);
 }
 
 /** Claims of ours as a payload of the library's AccessToken model. */

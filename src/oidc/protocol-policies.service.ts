@@ -5,7 +5,7 @@ import { ResourcesService } from '../modules/resources/resources.service.js';
 import { offeredScopes } from '../modules/tokens/offered-scopes.js';
 import { Config } from '../platform/config/config.js';
 import { clientRecordOf } from './clients.js';
-import type { RequestState } from './request-state.js';
+import { stateOf } from './request-state.js';
 import { grantedScopes, OIDC_SCOPES, refusedOidcScopes, resolveResource, withoutOidcScopes } from './resource-access.js';
 import { onTheWire } from './wire-errors.js';
 
@@ -35,7 +35,7 @@ export class ProtocolPolicies {
     const isOfOrganization = record.organizationId !== null && token.extra?.['tenant_id'] === record.organizationId;
     const isServed = [token.aud ?? []].flat().some((audience) => record.servedResources.has(audience));
     if (isOfOrganization && client.clientAuthMethod !== 'none' && (isServed || record.scopes.has('tokens:read'))) return true;
-    (ctx.state as RequestState).refusal = { event: 'introspection.error', error: new errors.AccessDenied('the client may not see this token') };
+    stateOf(ctx.req).refusal = { event: 'introspection.error', error: new errors.AccessDenied('the client may not see this token') };
     return false;
   }
 

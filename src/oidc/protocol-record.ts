@@ -2,8 +2,9 @@ import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { DomainError } from '../kernel/domain-error.js';
 import type { AuditEvent, AuditEventType } from '../modules/audit/audit-event.js';
 import type { AuditLog } from '../modules/audit/audit-log.service.js';
-import { clientRecordOf } from './clients.js';
-import type { RequestState } from './request-state.js';
+import type { ClientsService } from '../modules/clients/clients.service.js';
+import { noteClientUse, clientRecordOf } from './clients.js';
+import { stateOf, type RequestState } from './request-state.js';
 import { toWireError } from './wire-errors.js';
 
 /** The library's error events, and what we call the refusal. */
@@ -25,14 +26,15 @@ const DEFAULT_RETRY_SECONDS = 1;
  * recorded, the answer is 503. The library tells of these by events, which nobody waits for: they are noted on the request
  * and recorded here. (What is issued, consented to or revoked is recorded with the change itself.)
  */
-export function recordProtocol(provider: Provider, audit: AuditLog): void {
+export function recordProtocol(provider: Provider, audit: AuditLog, clients: ClientsService): void {
   for (const event of Object.keys(REFUSALS)) {
-    provider.on(event as 'grant.error', (ctx: KoaContextWithOIDC, error: Error) => { (ctx.state as RequestState).refusal = { event, error }; });
+    provider.on(event as 'grant.error', (ctx: KoaContextWithOIDC, error: Error) => { stateOf(ctx.req).refusal = { event, error }; });
   }
-  provider.on('end_session.success', (ctx) => { (ctx.state as RequestState).fact = signedOut(ctx); });
+  provider.on('end_session.success', (ctx) => { stateOf(ctx.req).fact = signedOut(ctx); });
   provider.use(async (ctx, next) => {
     await next();
-    const { refusal, fact } = ctx.state as RequestState;
+    noteClientUse(ctx as KoaContextWithOIDC, clients);
+    const { refusal, fact } = stateOf(ctx.req);
     if (refusal) retryLater(ctx as KoaContextWithOIDC, refusal.error);
     const event = refusal ? refusalEvent(ctx as KoaContextWithOIDC, refusal) : fact;
     if (!event) return;

@@ -2,11 +2,15 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import type { Provider } from 'oidc-provider';
 import { KeyRing } from '../platform/crypto/key-ring.service.js';
+import { TokenVerifier } from '../modules/tokens/token-verifier.service.js';
 import { Metrics } from '../platform/metrics/metrics.js';
+import { bufferBody } from './form-body.js';
 import { ProtocolGrants } from './grants/protocol-grants.service.js';
+import { presentToken } from './presented-token.js';
 import { ProtocolStorage } from './protocol-storage.service.js';
 import { ProviderFactory } from './provider-factory.js';
 import { countTokens } from './token-metrics.js';
+import { writeWireError } from './wire-errors.js';
 
 /** The protocol engine in service. A change of keys swaps in a new one; requests under way finish on the old. */
 @Injectable()
@@ -19,6 +23,7 @@ export class ProtocolServer implements OnApplicationBootstrap {
     private readonly storage: ProtocolStorage,
     private readonly grants: ProtocolGrants,
     private readonly keyRing: KeyRing,
+    private readonly verifier: TokenVerifier,
     private readonly metrics: Metrics,
   ) {}
 
@@ -40,6 +45,13 @@ export class ProtocolServer implements OnApplicationBootstrap {
   }
 
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    bufferBody(request);
+    try {
+      await presentToken(request, this.verifier);
+    } catch (error) {
+      writeWireError(response, error);
+      return;
+    }
     await this.serving!.callback(request, response);
   }
 

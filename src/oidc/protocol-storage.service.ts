@@ -7,10 +7,8 @@ import { TokenRevocation } from '../modules/tokens/token-revocation.service.js';
 import { TokenVerifier } from '../modules/tokens/token-verifier.service.js';
 import { SingleUse } from '../platform/database/single-use.service.js';
 import { adapterFor } from './adapter.js';
-import { noteClientUse, useClientRegistry } from './clients.js';
-import { presentedToken } from './presented-token.js';
+import { useClientRegistry } from './clients.js';
 import { ProtocolObjects } from './protocol-objects.store.js';
-import { PROTOCOL_ROUTES } from './protocol-routes.js';
 import { recordProtocol } from './protocol-record.js';
 import { onTheWire } from './wire-errors.js';
 
@@ -23,7 +21,7 @@ export class ProtocolStorage {
     objects: ProtocolObjects,
     consents: ConsentGrants,
     revocation: TokenRevocation,
-    private readonly verifier: TokenVerifier,
+    verifier: TokenVerifier,
     private readonly clients: ClientsService,
     private readonly singleUse: SingleUse,
     private readonly audit: AuditLog,
@@ -32,10 +30,8 @@ export class ProtocolStorage {
   }
 
   attach(provider: Provider): void {
-    recordProtocol(provider, this.audit);
-    provider.use(presentedToken(this.verifier, PROTOCOL_ROUTES) as Parameters<Provider['use']>[0]);
+    recordProtocol(provider, this.audit, this.clients);
     useClientRegistry(provider, this.clients);
-    noteClientUse(provider, this.clients);
     // The library looks first and writes then; of two nodes that look at once, both would find the jti unused.
     provider.ReplayDetection.unique = onTheWire((issuer: string, jti: string, expiresAt: number) => this.singleUse.claim(`jti:${issuer}`, jti, expiresAt));
   }

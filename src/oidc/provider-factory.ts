@@ -1,5 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { Provider, type AccessToken, type Adapter, type ClientCredentials, type Configuration, type KoaContextWithOIDC } from 'oidc-provider';
+import { Provider, type AccessToken, type Adapter, type Client, type ClientCredentials, type Configuration, type KoaContextWithOIDC } from 'oidc-provider';
 import { epochSeconds } from '../kernel/clock.js';
 import { Config } from '../platform/config/config.js';
 import { KeyRing } from '../platform/crypto/key-ring.service.js';
@@ -77,8 +77,8 @@ export class ProviderFactory {
       interactions: { policy: interactionPolicy(), url: (_ctx, interaction) => `${INTERACTION_PATH}/${interaction.uid}` },
       findAccount: (ctx, sub) => accounts.find(ctx, sub),
       loadExistingGrant: (ctx) => accounts.loadGrant(ctx),
-      clientBasedCORS: (_ctx, origin, client) =>
-        client.clientAuthMethod === 'none' && (client.redirectUris ?? []).some((uri) => URL.canParse(uri) && new URL(uri).origin === origin),
+      // Browsers name the origin of a POST even to the page's own server: from there the API documentation asks for any client.
+      clientBasedCORS: (_ctx, origin, client) => origin === config.issuer || isHomeOf(client, origin),
       issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
       expiresWithSession: async (_ctx, source) => !source.scopes.has('offline_access'),
       rotateRefreshToken: (ctx) => policies.mustRotate(ctx),
@@ -142,3 +142,7 @@ function sessionTtl(config: Config, signedInAt: number | undefined): number {
   return Math.max(1, Math.min(config.sessionIdleTtl, signedInAt + config.sessionTtl - epochSeconds()));
 }
 
+/** A public client may ask from the pages that it is sent back to, and from nowhere else. */
+function isHomeOf(client: Client, origin: string): boolean {
+  return client.clientAuthMethod === 'none' && (client.redirectUris ?? []).some((uri) => URL.canParse(uri) && new URL(uri).origin === origin);
+}

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import Provider from 'oidc-provider';
 import type { AuditEvent } from '../modules/audit/audit-event.js';
 import type { AccessTokenClaims } from '../modules/tokens/token-verifier.service.js';
@@ -19,7 +20,15 @@ export interface RequestState {
   refusal?: { readonly event: string; readonly error: Error };
 }
 
+const states = new WeakMap<IncomingMessage, RequestState>();
+
+export function stateOf(request: IncomingMessage): RequestState {
+  let state = states.get(request);
+  if (!state) states.set(request, state = {});
+  return state;
+}
+
 /** The state of the request being served; undefined outside of one. */
 export function currentState(): RequestState | undefined {
-  return Provider.ctx?.state as RequestState | undefined;
+  return Provider.ctx && stateOf(Provider.ctx.req);
 }

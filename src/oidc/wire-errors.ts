@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { errors } from 'oidc-provider';
 import { DomainError } from '../kernel/domain-error.js';
 import { isDatabaseUnavailable } from '../platform/database/database-unavailable.js';
@@ -41,4 +42,13 @@ export function onTheWire<Arguments extends unknown[], Result>(hook: (...args: A
       throw toWireError(error);
     }
   };
+}
+
+/** Answers with an error before the library has seen the request. */
+export function writeWireError(response: ServerResponse, error: unknown): void {
+  const known = toWireError(error);
+  const { status, error: code, error_description: description } = known instanceof errors.OIDCProviderError
+    ? known : { status: 500, error: 'server_error', error_description: 'The request could not be completed.' };
+  response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store', ...(status === 503 && { 'retry-after': '1' }) });
+  response.end(JSON.stringify({ error: code, error_description: description }));
 }

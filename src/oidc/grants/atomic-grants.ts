@@ -10,7 +10,7 @@ import { TokenLedger } from '../../modules/tokens/token-ledger.service.js';
 import { AccessTokenFormat } from '../access-token-format.js';
 import { idHash, ProtocolObjects } from '../protocol-objects.store.js';
 import { grantHelpers, runLibraryGrant, type LibraryGrant } from '../provider-internals.js';
-import type { RequestState } from '../request-state.js';
+import { stateOf } from '../request-state.js';
 import { newUnitOfWork, UsedBefore, type UnitOfWork } from '../unit-of-work.js';
 import { onTheWire } from '../wire-errors.js';
 
@@ -58,7 +58,7 @@ export class AtomicGrants {
 
   private async run(provider: Provider, grant: LibraryGrant, ctx: KoaContextWithOIDC, replayable?: string): Promise<void> {
     const work = newUnitOfWork(replayable ? this.config.refreshReplayWindow : 0);
-    const state = ctx.state as RequestState;
+    const state = stateOf(ctx.req);
     state.work = work;
     try {
       await runLibraryGrant(grant, provider, ctx);
