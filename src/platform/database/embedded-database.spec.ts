@@ -1,0 +1,69 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { copyTemplateFolder } from '../../../test/support/template-database.js';
+import { openEmbeddedDatabase } from './embedded-database.js';
+
+const MODULE = resolve('dist/src/platform/database/embedded-database.js');
+const run = promisify(execFile);
+
+/** Opens the folder in a process of its own and runs the code with `database`. */
+const script = (code: string) => `const { openEmbeddedDatabase } = await import(process.argv[1]); const database = await openEmbeddedDatabase(process.argv[2]); ${code}`;
+const inAnotherProcess = (folder: string, code: string) => run(process.execPath, ['--input-type=module', '-e', script(code), MODULE, folder]);
+
+describe('the embedded database', () => {
+  let folder: string;
+
+  beforeEach(() => { folder = mkdtempSync(join(tmpdir(), 'legate-embedded-')); });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('is made where there is none, and is there again when it is opened again', async () => {
+    const dataDir = join(folder, 'not', 'yet', 'there');
+    const first = await openEmbeddedDatabase(dataDir);
+    await first.instance.exec('CREATE TABLE notes (text text); INSERT INTO notes VALUES ($$kept$$)');
+    await first.close();
+    expect(existsSync(join(dataDir, 'db', 'PG_VERSION'))).toBe(true);
+    const second = await openEmbeddedDatabase(dataDir);
+    expect((await second.instance.query('SELECT text FROM notes')).rows).toEqual([{ text: 'kept' }]);
+    await second.close();
+  }, 60_000);
+
+  it('belongs to one process: a second on the same folder is refused in one clear sentence and changes nothing', async () => {
+    copyTemplateFolder(folder);
+    const first = await openEmbeddedDatabase(folder);
+    const refusal = await inAnotherProcess(folder, `await database.close()`).catch((error: { stderr: string }) => error.stderr);
+    expect(refusal).toContain(`Another process is using ${join(folder, 'db')}. Stop it, or set LEGATE_DATA_DIR to another folder.`);
+    expect((await first.instance.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+    await first.close();
+  }, 60_000);
+
+  it('can be taken over as soon as it was closed', async () => {
+    copyTemplateFolder(folder);
+    await (await openEmbeddedDatabase(folder)).close();
+    await expect(inAnotherProcess(folder, `await database.close(); console.log('mine')`)).resolves.toMatchObject({ stdout: 'mine\n' });
+  }, 60_000);
+
+  it('keeps every acknowledged row when its process is killed, and is free again soon', async () => {
+    copyTemplateFolder(folder);
+    const writer = spawn(process.execPath, ['--input-type=module', '-e', script(`
+      await database.instance.exec('CREATE TABLE counted (n integer)');
+      for (let n = 1; ; n += 1) { await database.instance.query('INSERT INTO counted VALUES ($1)', [n]); process.stdout.write(n + '\\n'); }`), MODULE, folder]);
+    let said = '';
+    writer.stdout.on('data', (chunk: Buffer) => { said += chunk.toString(); });
+    while (said.length < 500 && writer.exitCode === null) await new Promise((done) => { setTimeout(done, 20); });
+    writer.kill('SIGKILL');
+    await once(writer, 'close');
+    const acknowledged = Number(said.trimEnd().split('\n').at(-1));
+    const { instance, close } = await openEmbeddedDatabase(folder);
+    const { rows: [kept] } = await instance.query<{ highest: number; many: number }>('SELECT max(n) AS highest, count(*)::int AS many FROM counted');
+    await close();
+    expect(kept!.highest).toBe(kept!.many);
+    expect(kept!.highest).toBeGreaterThanOrEqual(acknowledged);
+    // One row more may have been written than was said.
+    expect(kept!.highest).toBeLessThanOrEqual(acknowledged + 1);
+    expect(acknowledged).toBeGreaterThan(20);
+  }, 60_000);
+});
