@@ -77,7 +77,7 @@ export class ProtocolObjects {
 
 interface Row { payload: StoredObject; consumed: string | null }
 
-const SELECT = 'SELECT payload, extract(epoch FROM consumed_at)::bigint AS consumed FROM protocol_objects';
+const SELECT = 'SELECT payload, floor(extract(epoch FROM consumed_at))::bigint AS consumed FROM protocol_objects';
 
 function objectOf({ payload, consumed }: Row): StoredObject {
   return consumed === null ? payload : { ...payload, consumed: Number(consumed) };
