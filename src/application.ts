@@ -2,8 +2,8 @@ import 'reflect-metadata';
 import type { RequestListener, Server } from 'node:http';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { apiDescription } from './api-description.js';
 import { AppModule } from './app.module.js';
-import { API_SCOPES } from './modules/organizations/roles.js';
 import { dispatchingServer, type DispatchParts } from './oidc/dispatch.js';
 import { ProtocolServer } from './oidc/protocol-server.service.js';
 import type { Config } from './platform/config/config.js';
@@ -32,7 +32,7 @@ export async function createApplication(config: Config, log: Log): Promise<NestF
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.forRoot(config, log), adapter, { logger: new NestLog(log), abortOnError: false });
   app.useGlobalPipes(createValidationPipe());
   app.useGlobalFilters(new ProblemFilter(config, log, app.get(RouteTable)));
-  configureHttp(app, { scopeDescriptions: API_SCOPES });
+  configureHttp(app, apiDescription(config));
   const observer = app.get(RequestObserver);
   const protocol = app.get(ProtocolServer);
   Object.assign(parts, {

@@ -37,15 +37,15 @@ export async function staleViews(views: readonly GeneratedView[], read: (path: s
 async function openApiDocument(): Promise<string> {
   const { silenceRuntimeNotice } = await import('./runtime-notice.js');
   silenceRuntimeNotice();
-  const [{ createApplication }, { loadConfig }, { createLog }, { createOpenApiDocument }, { API_SCOPES }] = await Promise.all([
+  const [{ createApplication }, { loadConfig }, { createLog }, { createOpenApiDocument }, { apiDescription }] = await Promise.all([
     import('./application.js'), import('./platform/config/load-config.js'), import('./platform/logging/create-log.js'), import('./platform/http/openapi.js'),
-    import('./modules/organizations/roles.js'),
+    import('./api-description.js'),
   ]);
   const folder = await mkdtemp(join(tmpdir(), 'legate-generate-'));
   const config = loadConfig({ LEGATE_DATA_DIR: folder, LOG_LEVEL: 'warn' });
   const app = await createApplication(config, createLog(config, { write: (line) => { process.stderr.write(line); } }));
   try {
-    return `${JSON.stringify(createOpenApiDocument(app, config, { scopeDescriptions: API_SCOPES }), undefined, 2)}\n`;
+    return `${JSON.stringify(createOpenApiDocument(app, config, apiDescription(config)), undefined, 2)}\n`;
   } finally {
     await app.close();
     await rm(folder, { recursive: true, force: true });

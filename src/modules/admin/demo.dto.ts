@@ -1,3 +1,4 @@
+import { ApiProperty } from '@nestjs/swagger';
 import type { Caller } from '../../platform/http/caller.js';
 
 /** Who the token speaks for: a resource server's view of its caller. */
@@ -16,6 +17,7 @@ export class DemoCallerDto {
 
 export class CityWeatherDto {
   city: string;
+  @ApiProperty({ format: 'double' })
   temperature_celsius: number;
   conditions: string;
 }
@@ -27,6 +29,7 @@ export class WeatherDto {
 
 export class StockPriceDto {
   symbol: string;
+  @ApiProperty({ format: 'double' })
   price: number;
   /** ISO 4217. */
   currency: string;

@@ -1,5 +1,5 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Put, Query, Res } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiSecurity, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Access } from '../../platform/http/access.js';
 import { CurrentCaller, type Caller } from '../../platform/http/caller.js';
@@ -24,6 +24,8 @@ export class AgentsController {
    * operator opened registration. Credentials are shown this once, and nothing works before `activate`.
    */
   @Post('register')
+  @ApiSecurity('client_credentials', ['agents:write'])
+  @ApiSecurity('authorization_code', ['agents:write'])
   @Access.public()
   async register(@CurrentCaller() caller: Caller | undefined, @Body() body: RegisterAgentDto, @Res({ passthrough: true }) reply: FastifyReply): Promise<RegisteredAgentDto> {
     const { credentials, ...registered } = await this.enrolment.register(caller, body);

@@ -30,7 +30,10 @@ export class AgentsQuery extends PageQuery {
 }
 
 export class AgentMetadataDto {
-  /** What it is for. */
+  /**
+   * What it is for.
+   * @example "Tells people whether to take an umbrella."
+   */
   @IsOptional() @IsPlainText(2000)
   description?: string | null;
 
@@ -38,7 +41,10 @@ export class AgentMetadataDto {
   @IsOptional() @IsEmail() @MaxLength(254)
   owner_email?: string;
 
-  /** All it may ever ask for: scopes that exist and that you hold. */
+  /**
+   * All it may ever ask for: scopes that exist and that you hold.
+   * @example ["weather:read"]
+   */
   @IsOptional() @IsArray() @ArrayMaxSize(200) @ArrayUnique() @IsScopeToken({ each: true })
   scopes?: string[];
 
@@ -97,7 +103,10 @@ export class AgentMetadataDto {
 }
 
 export class RegisterAgentDto extends AgentMetadataDto {
-  /** Unique in the organization. */
+  /**
+   * Unique in the organization.
+   * @example weather-scout
+   */
   @IsDisplayName()
   agent_name: string;
 
@@ -117,13 +126,19 @@ export class UpdateAgentDto extends AgentMetadataDto {
 }
 
 export class ActivateAgentDto {
-  /** As registration returned it. Works once, for 24 hours. */
+  /**
+   * As registration returned it. Works once, for 24 hours.
+   * @example lgt_registration_…
+   */
   @IsString() @MaxLength(200)
   registration_token: string;
 }
 
 export class CreateAgentSecretDto {
-  /** To tell it from the others, e.g. where it is used. */
+  /**
+   * To tell it from the others, e.g. where it is used.
+   * @example "second data centre"
+   */
   @IsOptional() @IsDisplayName(100)
   label?: string | null;
 
@@ -135,25 +150,40 @@ export class CreateAgentSecretDto {
 export class AgentDto {
   /** The same as its `client_id` and the `sub` of its tokens. */
   id: string;
+  /** What it names itself with at the token endpoint. */
   client_id: string;
   organization_id: string;
+  /** Unique in the organization, until it is deactivated. */
   agent_name: string;
+  /** What it is for. */
   description: string | null;
+  /** `pending`: not activated yet, or waiting for its scopes; `suspended`: none of its tokens works until it is resumed; `deactivated`: ended for good. */
   status: 'pending' | 'active' | 'suspended' | 'deactivated';
+  /** The member whose agent it is; null when it is the organization's. */
   owner_user_id: string | null;
+  /** Whom to write to about it. */
   owner_email: string | null;
-  agent_type: string;
+  /** What kind of agent it is (OIDC-A). */
+  agent_type: 'assistant' | 'retrieval' | 'coding' | 'domain_specific' | 'autonomous' | 'supervised';
+  /** The model that drives it. */
   agent_model: string | null;
   agent_version: string | null;
+  /** Who provides or hosts it. */
   agent_provider: string | null;
   capabilities: string[];
+  /** How far those who run the organization trust it. */
   trust_level: 'unverified' | 'experimental' | 'verified';
+  /** Notes of those who manage it. */
   metadata: Record<string, unknown>;
+  /** All it may ever ask for. */
   scopes: string[];
+  /** What it gets when it asks for nothing. Empty: as much of `scopes` as the resource offers. */
   default_scopes: string[];
   grant_types: string[];
   redirect_uris: string[];
-  token_endpoint_auth_method: string;
+  /** How it authenticates at the token endpoint. */
+  token_endpoint_auth_method: 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt' | 'none';
+  /** Its public keys (RFC 7517), when it authenticates with them. */
   jwks: ClientJwks | null;
   jwks_uri: string | null;
   activated_at: string | null;
@@ -198,6 +228,7 @@ export class AgentDto {
 
 export class AgentPageDto {
   data: AgentDto[];
+  /** Give it as `cursor` to get the next page; null on the last one. */
   next_cursor: string | null;
 }
 
@@ -243,6 +274,7 @@ export class AgentSecretDto {
 
 export class AgentSecretListDto {
   data: AgentSecretDto[];
+  /** Always null: there is one page. */
   next_cursor: string | null;
 }
 

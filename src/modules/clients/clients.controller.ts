@@ -72,7 +72,7 @@ export class ClientsController {
   }
 }
 
-@ApiTags('admin')
+@ApiTags('clients')
 @Controller('api/admin/clients')
 export class ClientRegistrationController {
   constructor(private readonly clients: ClientAdministration) {}

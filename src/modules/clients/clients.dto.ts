@@ -24,11 +24,17 @@ export class ClientMetadataDto {
   @IsOptional() @IsIn(AUTH_METHODS)
   token_endpoint_auth_method?: 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt' | 'none';
 
-  /** Among `authorization_code`, `refresh_token` and `client_credentials`. */
+  /**
+   * Among `authorization_code`, `refresh_token` and `client_credentials`.
+   * @example ["authorization_code", "refresh_token"]
+   */
   @IsOptional() @IsArray() @ArrayMaxSize(10) @IsString({ each: true }) @MaxLength(100, { each: true })
   grant_types?: string[];
 
-  /** Where browsers are sent back to, compared character by character: https, http on loopback, or a private-use scheme of a native application. */
+  /**
+   * Where browsers are sent back to, compared character by character: https, http on loopback, or a private-use scheme of a native application.
+   * @example ["https://app.example.com/callback"]
+   */
   @IsOptional() @IsArray() @ArrayMaxSize(20) @IsString({ each: true }) @MaxLength(2048, { each: true })
   redirect_uris?: string[];
 
@@ -48,7 +54,10 @@ export class ClientMetadataDto {
   @IsOptional() @IsString() @MaxLength(2048)
   jwks_uri?: string | null;
 
-  /** All it may ever ask for: scopes that exist and that you hold. */
+  /**
+   * All it may ever ask for: scopes that exist and that you hold.
+   * @example ["openid", "profile", "email", "offline_access"]
+   */
   @IsOptional() @IsArray() @ArrayMaxSize(200) @ArrayUnique() @IsScopeToken({ each: true })
   scopes?: string[];
 
@@ -98,7 +107,10 @@ export class ClientMetadataDto {
 }
 
 export class RegisterClientDto extends ClientMetadataDto {
-  /** What people see when they are asked to consent. */
+  /**
+   * What people see when they are asked to consent.
+   * @example "Umbrella reminder"
+   */
   @IsDisplayName()
   client_name: string;
 }
@@ -110,7 +122,10 @@ export class UpdateClientDto extends ClientMetadataDto {
 }
 
 export class CreateSecretDto {
-  /** To tell it from the others, e.g. where it is used. */
+  /**
+   * To tell it from the others, e.g. where it is used.
+   * @example "second data centre"
+   */
   @IsOptional() @IsDisplayName(100)
   label?: string | null;
 
@@ -122,26 +137,38 @@ export class CreateSecretDto {
 export class ClientDto {
   client_id: string;
   client_name: string;
+  /** `first_party` clients come with the server. */
   kind: 'agent' | 'application' | 'first_party';
+  /** Only `active` clients get tokens, and only theirs work. */
   status: 'pending' | 'active' | 'suspended' | 'deactivated';
-  token_endpoint_auth_method: string;
+  /** How it authenticates at the token endpoint; `none` for public clients. */
+  token_endpoint_auth_method: 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt' | 'none';
   grant_types: string[];
   redirect_uris: string[];
   post_logout_redirect_uris: string[];
   application_type: 'web' | 'native';
+  /** Its public keys (RFC 7517). */
   jwks: ClientJwks | null;
   jwks_uri: string | null;
+  /** All it may ever ask for. */
   scopes: string[];
+  /** What it gets when it asks for nothing. Empty: as much of `scopes` as the resource offers. */
   default_scopes: string[];
+  /** Identifiers of the resources whose tokens it may introspect. */
   served_resources: string[];
+  /** Whether its tokens are always bound to a key (RFC 9449). */
   dpop_bound_access_tokens: boolean;
+  /** Whether its authorization requests must be pushed first (RFC 9126). */
   require_pushed_authorization_requests: boolean;
+  /** Whether it must use PKCE (RFC 7636). */
   require_pkce: boolean;
+  /** Whether its refresh tokens change with every use. */
   rotate_refresh_tokens: boolean;
   client_uri: string | null;
   logo_uri: string | null;
   policy_uri: string | null;
   tos_uri: string | null;
+  /** Notes of those who manage it. */
   metadata: Record<string, unknown>;
   /** Goes up with every change. */
   version: number;
@@ -190,6 +217,7 @@ export class RegisteredClientDto extends ClientDto {
 
 export class ClientPageDto {
   data: ClientDto[];
+  /** Give it as `cursor` to get the next page; null on the last one. */
   next_cursor: string | null;
 }
 
@@ -222,6 +250,7 @@ export class ClientSecretDto {
 
 export class ClientSecretListDto {
   data: ClientSecretDto[];
+  /** Always null: there is one page. */
   next_cursor: string | null;
 }
 

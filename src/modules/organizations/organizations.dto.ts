@@ -7,7 +7,10 @@ import type { Organization } from './organization.entity.js';
 export class OrganizationsQuery extends PageQuery {}
 
 export class CreateOrganizationDto {
-  /** What people call it. */
+  /**
+   * What people call it.
+   * @example Northwind
+   */
   @IsDisplayName()
   name: string;
 
@@ -32,8 +35,10 @@ export class UpdateOrganizationDto {
 
 export class OrganizationDto {
   id: string;
+  /** Its short name, which never changes. */
   slug: string;
   name: string;
+  /** In a suspended organization nobody can do anything and every token is inactive. */
   status: 'active' | 'suspended';
   /** Whether an enrolment token is out. */
   has_enrolment_token: boolean;
@@ -55,6 +60,7 @@ export class OrganizationDto {
 
 export class OrganizationPageDto {
   data: OrganizationDto[];
+  /** Give it as `cursor` to get the next page; null on the last one. */
   next_cursor: string | null;
 }
 

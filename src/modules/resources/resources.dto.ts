@@ -14,11 +14,17 @@ export class ResourcesQuery extends PageQuery {
 }
 
 export class CreateResourceDto {
-  /** What clients send as `resource` (RFC 8707) and what the resource finds in `aud`: an absolute https URI without a fragment. It never changes. */
+  /**
+   * What clients send as `resource` (RFC 8707) and what the resource finds in `aud`: an absolute https URI without a fragment. It never changes.
+   * @example https://calendar.example.com/api
+   */
   @IsString() @MaxLength(512)
   identifier: string;
 
-  /** What people call it. */
+  /**
+   * What people call it.
+   * @example Calendar
+   */
   @IsDisplayName()
   name: string;
 
@@ -75,14 +81,19 @@ export class UpdateResourceDto {
 
 export class ResourceDto {
   id: string;
+  /** What clients send as `resource` and what the resource finds in `aud`. */
   identifier: string;
   name: string;
   kind: 'api' | 'mcp_server';
+  /** What can be asked of it. */
   scopes: string[];
+  /** `jwt` (RFC 9068), or `opaque` for tokens that only introspection can read. */
   token_format: 'jwt' | 'opaque';
+  /** How its JWTs are signed. */
   signing_algorithm: 'ES256' | 'RS256';
-  /** Seconds; null follows the server's setting. */
+  /** Lifetime of its access tokens in seconds; null follows the server's setting. */
   access_token_ttl: number | null;
+  /** No token is issued for an inactive one. */
   is_active: boolean;
   /** This server's own API, which cannot be changed. */
   is_built_in: boolean;
@@ -109,5 +120,6 @@ export class ResourceDto {
 
 export class ResourcePageDto {
   data: ResourceDto[];
+  /** Give it as `cursor` to get the next page; null on the last one. */
   next_cursor: string | null;
 }

@@ -15,11 +15,17 @@ export class ScopesQuery extends PageQuery {
 }
 
 export class CreateScopeDto {
-  /** `resource:action` with optional `:qualifier`s, e.g. `calendar:read:freebusy`. Whoever holds `calendar:read` holds that one too. */
+  /**
+   * `resource:action` with optional `:qualifier`s, e.g. `calendar:read:freebusy`. Whoever holds `calendar:read` holds that one too.
+   * @example calendar:read
+   */
   @IsScopeToken()
   name: string;
 
-  /** One sentence that tells people what they permit. */
+  /**
+   * One sentence that tells people what they permit.
+   * @example "See your calendars."
+   */
   @IsOptional() @IsPlainText(500)
   description?: string | null;
 
@@ -63,8 +69,11 @@ export class ScopeDto {
   name: string;
   description: string | null;
   category: string | null;
+  /** Agents and clients that are registered without naming scopes get it. */
   is_default: boolean;
+  /** The consent page marks it. */
   is_sensitive: boolean;
+  /** An inactive one is in no new token. */
   is_active: boolean;
   /** Comes with the server and cannot be changed. */
   is_built_in: boolean;
@@ -89,6 +98,7 @@ export class ScopeDto {
 
 export class ScopePageDto {
   data: ScopeDto[];
+  /** Give it as `cursor` to get the next page; null on the last one. */
   next_cursor: string | null;
 }
 
@@ -111,5 +121,6 @@ export class RegisteredScopeDto {
 
 export class ScopeRegistryDto {
   data: RegisteredScopeDto[];
+  /** Give it as `cursor` to get the next page; null on the last one. */
   next_cursor: string | null;
 }

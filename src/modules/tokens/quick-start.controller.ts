@@ -31,8 +31,8 @@ export class QuickStartController {
    * organization; where the operator opened registration, anybody may register an agent, which then waits for its activation.
    */
   @Post('register')
-  @ApiSecurity('authorization_code', ['agents:write'])
   @ApiSecurity('client_credentials', ['agents:write'])
+  @ApiSecurity('authorization_code', ['agents:write'])
   @Header('cache-control', 'no-store')
   @Access.public()
   async register(@CurrentCaller() caller: Caller | undefined, @Body() body: QuickRegisterDto, @Res({ passthrough: true }) reply: FastifyReply): Promise<QuickRegisteredDto> {

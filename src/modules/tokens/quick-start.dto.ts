@@ -13,7 +13,10 @@ const SCOPE = /^[\x21\x23-\x5B\x5D-\x7E]+( [\x21\x23-\x5B\x5D-\x7E]+)*$/;
 const SCOPE_MESSAGE = { message: 'scope must be scope names separated by single spaces' };
 
 export class QuickRegisterDto {
-  /** Unique in the organization. */
+  /**
+   * Unique in the organization.
+   * @example weather-scout
+   */
   @IsDisplayName()
   name: string;
 
@@ -21,7 +24,10 @@ export class QuickRegisterDto {
   @IsOmittable() @IsString() @MaxLength(LONGEST_PASSWORD)
   password?: string;
 
-  /** All it may ever ask for: scopes that exist and that you hold. Who registers itself gets them once somebody approves. */
+  /**
+   * All it may ever ask for: scopes that exist and that you hold. Who registers itself gets them once somebody approves.
+   * @example ["weather:read"]
+   */
   @IsOmittable() @IsArray() @ArrayMaxSize(200) @ArrayUnique() @IsScopeToken({ each: true })
   scopes?: string[];
 
@@ -56,7 +62,10 @@ export class QuickRegisteredDto {
 }
 
 export class LoginDto {
-  /** The agent's API key, which is its client secret. */
+  /**
+   * The agent's API key, which is its client secret.
+   * @example lgt_client_…
+   */
   @IsOmittable() @IsString() @MaxLength(200)
   api_key?: string;
 

@@ -7,11 +7,17 @@ export class AddMemberDto {
   @IsOmittable() @IsUUID()
   user_id?: string;
 
-  /** The person, by e-mail address. They have an account already; to make one, see users. */
+  /**
+   * The person, by e-mail address. They have an account already; to make one, see users.
+   * @example ada@example.com
+   */
   @IsOmittable() @IsEmailAddress()
   email?: string;
 
-  /** `member` unless named. At most the caller's own. */
+  /**
+   * `member` unless named. At most the caller's own.
+   * @example member
+   */
   @IsOmittable() @IsIn(['owner', 'admin', 'member'])
   role?: 'owner' | 'admin' | 'member';
 }

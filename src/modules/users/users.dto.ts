@@ -21,11 +21,17 @@ export class UsersQuery extends PageQuery {
 }
 
 export class CreateUserDto {
-  /** Taken in any case, kept in lower case. */
+  /**
+   * Taken in any case, kept in lower case.
+   * @example ada@example.com
+   */
   @IsEmailAddress()
   email: string;
 
-  /** What to call the person. */
+  /**
+   * What to call the person.
+   * @example "Ada Lovelace"
+   */
   @IsOmittable() @IsDisplayName()
   name?: string;
 
@@ -33,7 +39,10 @@ export class CreateUserDto {
   @IsOmittable() @IsString() @MaxLength(LONGEST_INPUT)
   password?: string;
 
-  /** Their role in the organization, `member` unless named. At most the caller's own. */
+  /**
+   * Their role in the organization, `member` unless named. At most the caller's own.
+   * @example member
+   */
   @IsOmittable() @IsIn(['owner', 'admin', 'member'])
   role?: 'owner' | 'admin' | 'member';
 }
@@ -59,6 +68,7 @@ export class UserDto {
   id: string;
   email: string;
   name: string | null;
+  /** A disabled person cannot sign in. */
   status: 'active' | 'disabled';
   /** Null for a person who is not a member, seen by a platform administrator. */
   role: 'owner' | 'admin' | 'member' | null;
@@ -79,6 +89,7 @@ export class UserDto {
 
 export class UserPageDto {
   data: UserDto[];
+  /** Give it as `cursor` to get the next page; null on the last one. */
   next_cursor: string | null;
 }
 
@@ -103,8 +114,11 @@ export class AccountDto {
   email: string;
   email_verified: boolean;
   name: string | null;
+  /** Whether you run the whole installation. */
   is_platform_administrator: boolean;
+  /** The organization that the token of this request is for. */
   organization_id: string;
+  /** Yours in that organization. */
   role: 'owner' | 'admin' | 'member' | null;
   last_sign_in_at: string | null;
   created_at: string;

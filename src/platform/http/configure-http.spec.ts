@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { Body, Controller, Get, HttpException, Module, Param, Post, Query } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { ApiSecurity } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { ArrayMaxSize, IsArray, IsInt, IsOptional, IsString, MaxLength, ValidateNested } from 'class-validator';
 import { DomainError } from '../../kernel/domain-error.js';
@@ -76,6 +77,11 @@ class ThingsController {
     return { thing, request_id: requestContext()?.requestId };
   }
 
+  @Post('given')
+  @ApiSecurity('authorization_code', ['things:write'])
+  @Access.public()
+  give(): void {}
+
   @Get()
   @Access.scopes('things:read')
   list(@Query() query: ThingQuery): object {
@@ -116,7 +122,7 @@ async function start(settings: Record<string, string> = {}): Promise<NestFastify
   const server = await NestFactory.create<NestFastifyApplication>(root, adapter, { logger: new NestLog(log), abortOnError: false });
   server.useGlobalPipes(createValidationPipe());
   server.useGlobalFilters(new ProblemFilter(server.get(Config), server.get(Log), server.get(RouteTable)));
-  configureHttp(server, { scopeDescriptions: { 'things:read': 'See things' } });
+  configureHttp(server, { scopeDescriptions: { 'things:read': 'See things' }, tagDescriptions: { Nothing: 'Not there.', Things: 'What things are for.' } });
   const observer = server.get(RequestObserver);
   await server.listen(0, '127.0.0.1');
   return server;
@@ -339,10 +345,10 @@ describe('the description of the API', () => {
   it('derives who may call what from the routes themselves', async () => {
     const { body } = await call('/api/openapi.json');
     expect(body).toMatchObject({
-      openapi: '3.0.3', info: { title: 'Legate', version: expect.stringMatching(/^\d/) }, servers: [{ url: '/' }],
+      openapi: '3.0.3', info: { title: 'Legate', version: expect.stringMatching(/^\d/) }, tags: [{ name: 'Things', description: 'What things are for.' }],
       components: {
         securitySchemes: {
-          authorization_code: { type: 'oauth2', flows: { authorizationCode: { authorizationUrl: 'http://localhost:3000/api/oauth/authorize', scopes: { openid: 'Sign in (OpenID Connect).', 'things:read': 'See things', 'things:write': 'things:write' } } } },
+          authorization_code: { type: 'oauth2', flows: { authorizationCode: { authorizationUrl: 'http://localhost:3000/api/oauth/authorize', scopes: { openid: 'openid', 'things:read': 'See things', 'things:write': 'things:write' } } } },
           client_credentials: { type: 'oauth2', flows: { clientCredentials: { tokenUrl: 'http://localhost:3000/api/oauth/token', scopes: { 'things:read': 'See things', 'things:write': 'things:write' } } } },
         },
       },
@@ -352,7 +358,8 @@ describe('the description of the API', () => {
           get: { operationId: 'things_list' },
         },
         '/api/things/{id}': { get: { security: [{ authorization_code: [] }, { client_credentials: [] }], responses: { 401: expect.anything(), 404: expect.anything() } } },
-        '/api/things/failing/{kind}': { get: { operationId: 'things_fail', security: [{}, { authorization_code: [] }, { client_credentials: [] }] } },
+        '/api/things/failing/{kind}': { get: { operationId: 'things_fail', security: [] } },
+        '/api/things/given': { post: { security: [{}, { authorization_code: ['things:write'] }] } },
       },
     });
     const again = await start();

@@ -45,7 +45,7 @@ export function describeAccess(document: OpenAPIObject, rules: ReadonlyMap<strin
       const rule = rules.get(operation.operationId ?? '');
       if (!rule) throw new Error(`${route} declares no @Access`);
       operation.operationId = uniqueId(operation.operationId!, method, ids, route);
-      operation.security = securityOf(rule);
+      operation.security = securityOf(rule, operation);
       operation.responses = { ...operation.responses, ...refusals(operation, rule, path) };
     }
   }
@@ -66,11 +66,11 @@ function snakeCase(name: string): string {
   return name.replace(/(?<=[a-z0-9])([A-Z])/g, '_$1').toLowerCase();
 }
 
-function securityOf(rule: AccessRule): Record<string, string[]>[] {
+/** A public route that also takes a token says so with `@ApiSecurity`; the empty requirement makes it optional. */
+function securityOf(rule: AccessRule, { security = [] }: Operation): Record<string, string[]>[] {
+  if (rule.kind === 'public') return security.length > 0 ? [{}, ...security] : [];
   const scopes = rule.kind === 'scopes' ? [...rule.scopes] : [];
-  const either: Record<string, string[]>[] = [{ authorization_code: scopes }, { client_credentials: scopes }];
-  // The empty requirement makes the others optional: a public route also knows who calls, when a token is sent.
-  return rule.kind === 'public' ? [{}, ...either] : either;
+  return [{ authorization_code: scopes }, { client_credentials: scopes }];
 }
 
 /** Answers that the route did not describe itself. */

@@ -4,17 +4,20 @@ import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swag
 import type { Config } from '../config/config.js';
 import { productVersion } from '../config/version.js';
 import { ACCESS, type AccessRule } from './access.js';
+import { DOCUMENTATION_PATH, documentationPage } from './documentation-page.js';
 import { describeAccess, problemSchemas } from './openapi-access.js';
-
-export const DOCUMENTATION_PATH = '/api/docs';
-export const OPENAPI_PATH = '/api/openapi.json';
-/** The public client that the API browser signs in with; its redirect URI is `<issuer>/api/docs/oauth2-redirect.html`. */
-export const DOCUMENTATION_CLIENT_ID = 'swagger-ui';
+import { describeOperations } from './openapi-operations.js';
+import { describeSchemas } from './openapi-schemas.js';
 
 export interface OpenApiOptions {
   /** What scopes mean, by name. Scopes that no route asks for may be among them, such as `openid`. */
   readonly scopeDescriptions?: Readonly<Record<string, string>>;
+  /** What the parts of the API are for, by tag, in the order in which they are shown. Parts that are not named come last. */
+  readonly tagDescriptions?: Readonly<Record<string, string>>;
 }
+
+/** Scopes about the person who signs in (OpenID Connect Core sections 5.4 and 11). */
+const IDENTITY_SCOPES = ['openid', 'profile', 'email', 'offline_access'];
 
 /**
  * Describes the REST API (OpenAPI 3.0). Two calls on the same code give the same text: everything that has no meaningful order
@@ -31,40 +34,30 @@ export function createOpenApiDocument(app: INestApplication, config: Pick<Config
     .setDescription('The REST API of Legate, an OAuth 2.1 and OpenID Connect authorization server for AI agents. Protocol endpoints are described by the discovery document, /.well-known/openid-configuration.')
     .setLicense('MIT', 'https://opensource.org/license/mit')
     .setOpenAPIVersion('3.0.3')
-    .addServer('/')
     .addOAuth2({
-      type: 'oauth2', description: 'A person signs in (authorization code with PKCE).',
+      type: 'oauth2', description: 'A person signs in (authorization code with PKCE). Public clients such as this page have no `client_secret`: leave it empty.',
       flows: { authorizationCode: { authorizationUrl: `${config.issuer}/api/oauth/authorize`, tokenUrl: `${config.issuer}/api/oauth/token`, refreshUrl: `${config.issuer}/api/oauth/token`, scopes } },
     }, 'authorization_code')
     .addOAuth2({
-      type: 'oauth2', description: 'An agent or another client acts for itself.',
+      type: 'oauth2', description: 'An agent or another client acts for itself, with its own `client_id` and `client_secret`. Without a choice of scopes it gets its default ones.',
       flows: { clientCredentials: { tokenUrl: `${config.issuer}/api/oauth/token`, scopes: withoutIdentity(scopes) } },
     }, 'client_credentials')
     .build();
   const document = SwaggerModule.createDocument(app, base, { operationIdFactory: (controller, method) => `${controller}.${method}` });
+  document.components = { ...document.components, schemas: { ...document.components?.schemas, ...problemSchemas } };
   describeAccess(document, rules);
-  document.components = { ...document.components, schemas: sorted({ ...document.components?.schemas, ...problemSchemas }) };
+  describeOperations(document);
+  describeSchemas(document);
+  document.components.schemas = sorted(document.components.schemas!);
   document.paths = sorted(document.paths);
-  document.tags = [...new Set(operationTags(document))].sort().map((name) => ({ name }));
+  document.tags = tagList(document, options.tagDescriptions ?? {});
+  delete document.info.contact;
   return document;
 }
 
 /** Serves the document and Swagger UI. Call it before the application is initialised. */
 export function serveOpenApi(app: INestApplication, config: Pick<Config, 'issuer'>, options?: OpenApiOptions): void {
-  SwaggerModule.setup(DOCUMENTATION_PATH, app, () => createOpenApiDocument(app, config, options), {
-    jsonDocumentUrl: OPENAPI_PATH,
-    raw: ['json'],
-    customSiteTitle: 'Legate API',
-    swaggerOptions: {
-      oauth2RedirectUrl: `${config.issuer}${DOCUMENTATION_PATH}/oauth2-redirect.html`,
-      initOAuth: { clientId: DOCUMENTATION_CLIENT_ID, usePkceWithAuthorizationCodeGrant: true, scopes: ['openid'] },
-      persistAuthorization: true,
-      // Otherwise the page would show the document to a validator on somebody else's server.
-      validatorUrl: null,
-      displayRequestDuration: true,
-      tagsSorter: 'alpha',
-    },
-  });
+  SwaggerModule.setup(DOCUMENTATION_PATH, app, () => createOpenApiDocument(app, config, options), documentationPage(config));
 }
 
 /** The rule of each route, by `Controller.method`, which is how the document's operations are named while it is made. */
@@ -98,13 +91,21 @@ function methodsOf(prototype: object): [string, object][] {
 function scopeList(rules: Iterable<AccessRule>, descriptions: Readonly<Record<string, string>>): Record<string, string> {
   const names = new Set(Object.keys(descriptions));
   for (const rule of rules) if (rule.kind === 'scopes') for (const scope of rule.scopes) names.add(scope);
-  const api = [...names].sort().filter((name) => name !== 'openid').map((name) => [name, descriptions[name] ?? name]);
-  return Object.fromEntries([['openid', descriptions['openid'] ?? 'Sign in (OpenID Connect).'], ...api]) as Record<string, string>;
+  const api = [...names].filter((name) => !IDENTITY_SCOPES.includes(name)).sort();
+  const identity = IDENTITY_SCOPES.filter((name) => name === 'openid' || names.has(name));
+  return Object.fromEntries([...identity, ...api].map((name) => [name, descriptions[name] ?? name]));
 }
 
 /** There is no person in client_credentials, so nothing about a person can be asked for. */
 function withoutIdentity(scopes: Record<string, string>): Record<string, string> {
-  return Object.fromEntries(Object.entries(scopes).filter(([name]) => !['openid', 'profile', 'email', 'offline_access'].includes(name)));
+  return Object.fromEntries(Object.entries(scopes).filter(([name]) => !IDENTITY_SCOPES.includes(name)));
+}
+
+function tagList(document: OpenAPIObject, descriptions: Readonly<Record<string, string>>): { name: string; description?: string }[] {
+  const used = new Set(operationTags(document));
+  const known = Object.keys(descriptions).filter((name) => used.has(name));
+  const others = [...used].filter((name) => !known.includes(name)).sort();
+  return [...known.map((name) => ({ name, description: descriptions[name]! })), ...others.map((name) => ({ name }))];
 }
 
 function operationTags(document: OpenAPIObject): string[] {
