@@ -208,7 +208,7 @@ describe('tokens of another organization', () => {
     expect((await call(server, 'POST', '/api/scopes', { token, body: { name: victim.scope.name } })).status).toBe(201);
     expect((await call(server, 'PUT', `/api/agents/${attacker.agent.id}`, { token, body: { scopes: [...EVERYTHING, attacker.scope.name, victim.scope.name] } })).status).toBe(200);
     for (const resource of [victim.resource.identifier, victim.opaqueResource.identifier]) {
-      for (const extra of [{}, { scope: victim.scope.name }, { scope: 'agents:read' }]) {
+      for (const extra of [{}, { scope: victim.scope.name }, { scope: 'agents:read' }] as Record<string, string>[]) {
         const answer = await post(server, '/api/oauth/token', { grant_type: 'client_credentials', resource, ...extra }, { basic: basic(attacker.agent) });
         expect({ resource, extra, status: answer.status, error: answer.body['error'] }).toEqual({ resource, extra, status: 400, error: 'invalid_target' });
       }
