@@ -1,8 +1,11 @@
 import { Matches, MaxLength, ValidateBy, type ValidationOptions } from 'class-validator';
 import { isScopeToken } from '../../kernel/scope-set.js';
 
-/** Control characters and the bidirectional overrides that let a name pretend to be another (CVE-2021-42574). */
-const UNSEEN = /[\p{Cc}\u200B-\u200F\u2028-\u202E\u2060-\u2069\uFEFF]/u;
+/**
+ * What nobody sees but what lets a name pretend to be another (CVE-2021-42574): control characters, separators of lines,
+ * marks of direction, joiners and spaces of no width, tags – and halves of surrogate pairs, which are no characters at all.
+ */
+const UNSEEN = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}\u00AD\u180E\u200B-\u200D\u2060-\u2065\uFEFF\uFFF9-\uFFFB\u{E0000}-\u{E007F}]/u;
 
 /** A name that people read: 1 to 200 characters, trimmed, nothing invisible in it. */
 export function IsDisplayName(maxLength = 200, options?: ValidationOptions): PropertyDecorator {
