@@ -13,6 +13,9 @@ export interface EmbeddedDatabase {
   close(): Promise<void>;
 }
 
+/** The usual 128 MB of buffers are memory of this very process; what an embedded installation holds fits into a fraction of them. */
+const SETTINGS = ['shared_buffers = 16MB'];
+
 /**
  * Opens the embedded database under `dataDir`, making it first when there is none.
  *
@@ -30,7 +33,7 @@ export async function openEmbeddedDatabase(dataDir: string): Promise<EmbeddedDat
     });
   try {
     if (!existsSync(join(folder, 'PG_VERSION'))) await createInChildProcess(folder);
-    const instance = await PGlite.create(folder);
+    const instance = await PGlite.create(folder, { postgresqlconf: SETTINGS });
     return {
       instance,
       close: async () => {
