@@ -13,10 +13,11 @@ import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { measure, prepare, WORKLOADS, type Workload } from './load.js';
+import { measure, prepare, warmUp, WORKLOADS, type Workload } from './load.js';
 import { aims, medianOf, table, type Series } from './report.js';
 import { startTarget, TARGET_NAMES, type Target, type TargetName } from './targets.js';
 
+/** Before each measurement: connections are open and caches filled when it begins. */
 const WARM_UP_SECONDS = 1;
 
 interface Plan {
@@ -57,7 +58,11 @@ async function run(plan: Plan, targets: readonly Target[]): Promise<Series[]> {
   for (let round = 1; round <= plan.rounds; round++) {
     for (const workload of plan.workloads) {
       const bodies = new Map<Target, string[]>();
-      for (const target of targets) bodies.set(target, await prepare(target, workload));
+      for (const target of targets) {
+        const requests = await prepare(target, workload);
+        bodies.set(target, requests);
+        if (round === 1) await warmUp(target, workload, requests);
+      }
       for (const connections of plan.connections) {
         for (const target of targets) {
           const requests = bodies.get(target) ?? [];
@@ -100,7 +105,7 @@ async function main(): Promise<void> {
   process.once('SIGINT', giveUp('interrupted'));
   process.once('SIGTERM', giveUp('interrupted'));
   const measurements = plan.rounds * plan.workloads.length * plan.connections.length * plan.targets.length;
-  const limit = 120 + measurements * (plan.seconds + WARM_UP_SECONDS + 10);
+  const limit = 300 + measurements * (plan.seconds + WARM_UP_SECONDS + 10);
   setTimeout(giveUp(`not done within ${limit} seconds`), limit * 1000).unref();
 
   try {

@@ -38,22 +38,18 @@ export async function prepare(target: Target, workload: Workload): Promise<strin
   return bodies;
 }
 
+/** How many requests a server gets before anything is measured: each the same number, so that a slow one is compiled as well as a quick one. */
+const WARM_UP_REQUESTS = 4000;
+
+export async function warmUp(target: Target, workload: Workload, bodies: readonly string[]): Promise<void> {
+  await drive(target, workload, bodies, { connections: 50, amount: WARM_UP_REQUESTS });
+}
+
 /** Drives one server with keep-alive connections, each sending its next request when the last was answered. */
 export async function measure(target: Target, workload: Workload, bodies: readonly string[], connections: number, seconds: number): Promise<Measurement> {
-  const url = workload === 'client_credentials' ? target.tokenUrl : target.introspectionUrl;
   const latencies = new LatencyHistogram();
   const cpuBefore = processorTime(target.pid);
-  const result = await new Promise<autocannon.Result>((resolve, reject) => {
-    const run = autocannon({
-      url,
-      connections,
-      duration: seconds,
-      timeout: 10,
-      headers: { authorization: target.authorization, 'content-type': FORM },
-      requests: bodies.map((body) => ({ method: 'POST', path: new URL(url).pathname, body })),
-    }, (error: Error | null, done) => { if (error) reject(error); else resolve(done); });
-    run.on('response', (_client, _status, _bytes, milliseconds) => latencies.record(milliseconds));
-  });
+  const result = await drive(target, workload, bodies, { connections, duration: seconds }, latencies);
   const cpuAfter = processorTime(target.pid);
   if (workload === 'introspection') await checkActive(target, bodies);
   const succeeded = result['2xx'];
@@ -65,6 +61,22 @@ export async function measure(target: Target, workload: Workload, bodies: readon
     residentMebibytes: residentMemory(target.pid) ?? Number.NaN,
     failures: result.non2xx + result.errors + result.timeouts,
   };
+}
+
+function drive(
+  target: Target, workload: Workload, bodies: readonly string[], extent: { connections: number; duration?: number; amount?: number }, latencies?: LatencyHistogram,
+): Promise<autocannon.Result> {
+  const url = workload === 'client_credentials' ? target.tokenUrl : target.introspectionUrl;
+  return new Promise((resolve, reject) => {
+    const run = autocannon({
+      ...extent,
+      url,
+      timeout: 10,
+      headers: { authorization: target.authorization, 'content-type': FORM },
+      requests: bodies.map((body) => ({ method: 'POST', path: new URL(url).pathname, body })),
+    }, (error: Error | null, done) => { if (error) reject(error); else resolve(done); });
+    if (latencies) run.on('response', (_client, _status, _bytes, milliseconds) => latencies.record(milliseconds));
+  });
 }
 
 async function requestToken(target: Target, body: string): Promise<string> {
