@@ -9,6 +9,7 @@ import { DPOP_ALGORITHMS } from '../platform/http/dpop-algorithms.js';
 import { Accounts } from './accounts.service.js';
 import { clientRecordOf } from './clients.js';
 import { assertAssertionAudience } from './client-assertion.js';
+import { cacheableKeySet } from './key-set-caching.js';
 import { interactionPolicy } from './interactions/interaction-policy.js';
 import { ProtocolPages } from './protocol-pages.service.js';
 import { ProtocolPolicies } from './protocol-policies.service.js';
@@ -46,6 +47,7 @@ export class ProviderFactory {
     const provider = new Provider(this.config.issuer, { ...this.configuration(), adapter });
     // The dispatcher writes the forwarding headers itself, from the configured issuer.
     provider.proxy = true;
+    provider.use(cacheableKeySet(this.config.jwksMaxAge) as Parameters<Provider['use']>[0]);
     provider.on('server_error', (ctx, error) => this.logger.error(`${ctx.method} ${ctx.path} failed`, error));
     // Koa prints what nobody listens to.
     (provider as NodeJS.EventEmitter).on('error', (error: Error) => this.logger.error('a protocol request failed', error));
