@@ -97,7 +97,7 @@ async function ownDatabase(name: string, dataDir: string): Promise<Record<string
 }
 
 async function untilReady(url: string, child: ChildProcess, output: () => string): Promise<void> {
-  const deadline = Date.now() + 25_000;
+  const deadline = Date.now() + 60_000;
   while (Date.now() < deadline) {
     if (child.exitCode !== null) throw new Error(`the server ended before it was ready:\n${output()}`);
     const answer = await fetch(url).catch(() => undefined);
