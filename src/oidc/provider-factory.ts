@@ -11,6 +11,7 @@ import { clientRecordOf } from './clients.js';
 import { assertAssertionAudience } from './client-assertion.js';
 import { cacheableKeySet } from './key-set-caching.js';
 import { interactionPolicy } from './interactions/interaction-policy.js';
+import { useOwnPages } from './own-pages.js';
 import { ProtocolPages } from './protocol-pages.service.js';
 import { ProtocolPolicies } from './protocol-policies.service.js';
 import { INTERACTION_PATH, PROTOCOL_ROUTES } from './protocol-routes.js';
@@ -48,6 +49,7 @@ export class ProviderFactory {
     // The dispatcher writes the forwarding headers itself, from the configured issuer.
     provider.proxy = true;
     provider.use(cacheableKeySet(this.config.jwksMaxAge) as Parameters<Provider['use']>[0]);
+    useOwnPages(provider, this.pages);
     provider.on('server_error', (ctx, error) => this.logger.error(`${ctx.method} ${ctx.path} failed`, error));
     // Koa prints what nobody listens to.
     (provider as NodeJS.EventEmitter).on('error', (error: Error) => this.logger.error('a protocol request failed', error));

@@ -2,7 +2,7 @@ import '../../test/support/quiet-library.js';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { Provider, type Adapter } from 'oidc-provider';
-import { grantHelpers, libraryGrants, runLibraryGrant } from './provider-internals.js';
+import { grantHelpers, libraryGrants, replaceResponseMode, responseModesOf, runLibraryGrant } from './provider-internals.js';
 
 const require = createRequire(import.meta.url);
 
@@ -62,6 +62,18 @@ describe('what we replace of the library', () => {
     expect(provider.ReplayDetection.unique).toBeInstanceOf(Function);
     expect(other.Client).not.toBe(provider.Client);
     expect(other.ReplayDetection).not.toBe(provider.ReplayDetection);
+  });
+
+  it('has the response mode form_post, which ours takes the place of on this provider alone', () => {
+    const before = responseModesOf(provider).get('form_post');
+    expect(before).toBeInstanceOf(Function);
+    provider.registerResponseMode('form_post', () => undefined);
+    expect(responseModesOf(provider).get('form_post')).toBe(before);
+    const called: unknown[] = [];
+    replaceResponseMode(provider, 'form_post', (...args) => { called.push(args); });
+    (responseModesOf(provider).get('form_post') as (...args: unknown[]) => void)('ctx', 'uri', { code: 'c' });
+    expect(called).toEqual([['ctx', 'uri', { code: 'c' }]]);
+    expect([...responseModesOf(newProvider()).keys()].sort()).toEqual(['form_post', 'fragment', 'query']);
   });
 
   it('tells outside of a request that there is none', () => {

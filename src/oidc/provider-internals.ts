@@ -8,6 +8,8 @@ import * as authorizationCode from 'oidc-provider/lib/actions/grants/authorizati
 // @ts-expect-error as above
 import * as refreshToken from 'oidc-provider/lib/actions/grants/refresh_token.js';
 import * as grantHelpers from 'oidc-provider/lib/helpers/grants.js';
+// @ts-expect-error as above
+import internalsOf from 'oidc-provider/lib/helpers/weak_cache.js';
 
 export { grantHelpers };
 export type WireError = publicErrors.OIDCProviderError;
@@ -35,3 +37,16 @@ export function runLibraryGrant(grant: LibraryGrant, provider: Provider, ctx: Ko
 }
 
 const boundHelpers = new WeakMap<Provider, object>();
+
+/** How an authorization response gets to the client. */
+export type ResponseMode = (ctx: KoaContextWithOIDC, redirectUri: string, payload: Readonly<Record<string, unknown>>) => void | Promise<void>;
+
+/** Puts a response mode in the place of the library's: of two with one name, `registerResponseMode` keeps the first. */
+export function replaceResponseMode(provider: Provider, name: string, mode: ResponseMode): void {
+  responseModesOf(provider).delete(name);
+  provider.registerResponseMode(name, mode as Parameters<Provider['registerResponseMode']>[1]);
+}
+
+export function responseModesOf(provider: Provider): Map<string, unknown> {
+  return (internalsOf as (of: Provider) => { responseModes: Map<string, unknown> })(provider).responseModes;
+}

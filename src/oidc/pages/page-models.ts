@@ -41,7 +41,7 @@ export interface ConsentClient {
   /** Host, or scheme of a native application, that receives the answer. */
   readonly redirectHost: string;
   readonly isVerified: boolean;
-  /** Run by the organization itself. */
+  /** Comes with this server, such as the API documentation. */
   readonly isFirstParty: boolean;
   /** Linked when http or https. */
   readonly policyUri?: string;
@@ -60,9 +60,20 @@ export interface ConsentScope {
 
 export interface ErrorModel {
   readonly title: string;
+  /** A sentence for the person, who did nothing wrong. */
   readonly message: string;
+  /** What the application did wrong, for those who write it. */
+  readonly detail?: string;
   readonly code?: string;
   readonly requestId?: string;
+}
+
+export interface HandOverModel {
+  /** Where the form posts the fields: the client, or this server. */
+  readonly action: string;
+  readonly fields: Readonly<Record<string, string>>;
+  /** The client that waits for an answer; undefined where the session before has to end first. */
+  readonly clientName?: string;
 }
 
 export interface ConfirmSignOutModel {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Eta } from 'eta';
 
-export type PageName = 'sign-in' | 'consent' | 'error' | 'signed-out' | 'confirm-sign-out' | 'setup' | 'landing';
+export type PageName = 'sign-in' | 'consent' | 'error' | 'signed-out' | 'confirm-sign-out' | 'setup' | 'landing' | 'hand-over';
 
 const HTML: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
 
@@ -21,13 +21,13 @@ function read(file: string): string {
 }
 
 const eta = new Eta({ autoEscape: true, escapeFunction: escapeText, cache: true });
-for (const name of ['layout', 'icon', 'guilloche', 'sign-in', 'consent', 'error', 'signed-out', 'confirm-sign-out', 'setup', 'landing']) {
+for (const name of ['layout', 'icon', 'guilloche', 'sign-in', 'consent', 'error', 'signed-out', 'confirm-sign-out', 'setup', 'landing', 'hand-over']) {
   eta.loadTemplate(`@${name}`, read(`${name}.eta`));
 }
 const style = read('style.css');
-const script = read('setup.js');
+const scripts: { readonly [name in PageName]?: string } = { setup: read('setup.js'), 'hand-over': read('hand-over.js') };
 
-/** Renders one page inside the layout. Everything in `model` is escaped; the style and script are our own files. */
+/** Renders one page inside the layout. Everything in `model` is escaped; the style and scripts are our own files. */
 export function renderPage(name: PageName, model: object): string {
-  return eta.render(`@${name}`, { ...model, style, script });
+  return eta.render(`@${name}`, { ...model, style, script: scripts[name] });
 }

@@ -34,10 +34,12 @@ function everyPage(text = 'Plain'): Record<string, string> {
       scopes: [...consentModel.scopes, { name: text, description: text, isSensitive: true, isNew: false }, { name: text, description: '', isSensitive: false, isNew: true }],
     }),
     consentFirstParty: pages.consent(NONCE, { ...consentModel, organizationName: text, client: { ...client, isFirstParty: true } }),
-    error: pages.error(NONCE, { title: text, message: text, code: text, requestId: text }),
+    error: pages.error(NONCE, { title: text, message: text, detail: text, code: text, requestId: text }),
     signedOut: pages.signedOut(NONCE),
     confirmSignOut: pages.confirmSignOut(NONCE, { action: '/api/oauth/logout/confirm', xsrf: text, clientName: text }),
     setup: pages.setup(NONCE),
+    handOver: pages.handOver(NONCE, { action: '/api/oauth/logout/confirm', fields: { xsrf: text } }),
+    handOverToClient: pages.handOver(NONCE, { action: `/${text}`, fields: { xsrf: text, [text]: text }, clientName: text }),
     landing: pages.landing(NONCE),
   };
 }
@@ -69,8 +71,8 @@ describe.each(Object.keys(everyPage()))('page %s', (name) => {
     expect(tags(html).filter((tag) => tag.startsWith('<link') && !tag.includes('href="data:'))).toEqual([]);
   });
 
-  it('runs a script only on the setup page', () => {
-    expect(tags(html).filter((tag) => tag.startsWith('<script'))).toEqual(name === 'setup' ? [`<script nonce="${NONCE}">`] : []);
+  it('runs a script only where it spares people something', () => {
+    expect(tags(html).filter((tag) => tag.startsWith('<script'))).toEqual(name === 'setup' || name.startsWith('handOver') ? [`<script nonce="${NONCE}">`] : []);
   });
 
   it('names every control, and refers only to elements that exist, each id once', () => {
@@ -190,6 +192,16 @@ describe('consent', () => {
     expect(consent({ client: { ...consentModel.client, redirectHost } })).toContain('An application on this device');
   });
 
+  it('does not take its own pages for a program on the device', () => {
+    const html = pages.consent(NONCE, { ...consentModel, client: { ...consentModel.client, redirectHost: 'id.northwind.example', isFirstParty: true } });
+    expect(html).toMatch(/Part of this server[\s\S]*Answer goes to[\s\S]*<span class="aside">This server<\/span>/);
+    expect(html).not.toContain('on this device');
+  });
+
+  it('shows the address of a person without a name once', () => {
+    expect(consent({ user: { name: 'ada@northwind.example', email: 'ada@northwind.example' } }).match(/ada@northwind\.example/g)).toHaveLength(1);
+  });
+
   it('warns of a client that nobody verified, and of no other', () => {
     const warning = 'Nobody has checked this application.';
     expect(consent({ client: { ...consentModel.client, isVerified: false } })).toContain(warning);
@@ -231,6 +243,15 @@ describe('consent', () => {
     const html = consent({ client: { ...consentModel.client, policyUri: 'https://atlas.example/privacy', tosUri: 'javascript:alert(1)' } });
     expect(html).toContain('<a href="https://atlas.example/privacy" target="_blank" rel="noopener noreferrer nofollow">Privacy policy');
     expect(html).not.toContain('Terms of service');
+  });
+});
+
+describe('handing over', () => {
+  it('posts the answer to the client and nothing else, by a button that is there without script', () => {
+    const html = pages.handOver(NONCE, { action: 'https://atlas.example/callback', fields: { code: 'abc', state: '"s"' }, clientName: 'Atlas' });
+    expect(html).toContain('<form method="post" action="https://atlas.example/callback">');
+    expect(tags(html).filter((tag) => tag.startsWith('<input'))).toEqual(['<input type="hidden" name="code" value="abc">', '<input type="hidden" name="state" value="&quot;s&quot;">']);
+    expect(html).toMatch(/<button [^>]*id="continue" type="submit">/);
   });
 });
 

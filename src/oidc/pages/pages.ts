@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Config } from '../../platform/config/config.js';
-import type { ConfirmSignOutModel, ConsentModel, ErrorModel, SignInModel } from './page-models.js';
+import type { ConfirmSignOutModel, ConsentModel, ErrorModel, HandOverModel, SignInModel } from './page-models.js';
 import { renderPage } from './page-templates.js';
 
 /**
@@ -40,6 +40,7 @@ export class Pages {
       asked: added.length > 0 ? added : sensitiveFirst,
       earlier: added.length > 0 ? sensitiveFirst.filter((scope) => !scope.isNew) : [],
       isRepeat,
+      isOwnHost: client.redirectHost === this.issuerHost,
       isOnThisDevice: isOnThisDevice(client.redirectHost),
       links: [{ label: 'Privacy policy', uri: client.policyUri }, { label: 'Terms of service', uri: client.tosUri }]
         .filter(({ uri }) => uri && isWebAddress(uri)),
@@ -58,6 +59,11 @@ export class Pages {
   /** Posts `xsrf` and, when the person agrees, `logout=yes`. Send with `formActionOrigins: 'any'`. */
   confirmSignOut(nonce: string, model: ConfirmSignOutModel): string {
     return this.render('confirm-sign-out', nonce, model);
+  }
+
+  /** Posts what it is given, by itself where there is script. Send with `allowScript: true` and `formActionOrigins: 'any'`. */
+  handOver(nonce: string, model: HandOverModel): string {
+    return this.render('hand-over', nonce, { ...model, fields: Object.entries(model.fields) });
   }
 
   /** The first start. Posts `secret`, `organization_name`, `name`, `email`, `password`. Send with `allowScript: true`. */

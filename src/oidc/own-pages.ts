@@ -1,0 +1,41 @@
+import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
+import type { ProtocolPages } from './protocol-pages.service.js';
+import { replaceResponseMode } from './provider-internals.js';
+import { PROTOCOL_ROUTES } from './protocol-routes.js';
+
+/** What the library keeps in a session while somebody signs out. */
+interface SignOutState {
+  readonly secret: string;
+}
+
+/**
+ * Lets no page of the library reach a person. Most are ours by configuration; three are forms that it writes itself, in plain
+ * HTML and without a policy:
+ * 1. an authorization response by `response_mode=form_post` (OAuth 2.0 Form Post Response Mode);
+ * 2. signing out when nobody is signed in: there is nothing to confirm, so the browser goes on at once;
+ * 3. signing in as somebody else than the session's person: that session has to end first.
+ */
+export function useOwnPages(provider: Provider, pages: ProtocolPages): void {
+  replaceResponseMode(provider, 'form_post', (ctx, redirectUri, payload) => { pages.handOver(ctx, redirectUri, payload); });
+  provider.use(async (context, next) => {
+    await next();
+    const ctx = context as KoaContextWithOIDC;
+    if (ctx.type !== 'text/html' || ctx.status !== 200 || pages.areFrom(ctx)) return;
+    if (ctx.oidc.route === 'end_session') goOn(ctx);
+    else if (ctx.oidc.route === 'resume') endSessionBefore(ctx, pages);
+  });
+}
+
+/** The library has checked the address before it wrote its form. */
+function goOn(ctx: KoaContextWithOIDC): void {
+  const { post_logout_redirect_uri: registered, state } = ctx.oidc.params as { post_logout_redirect_uri?: string; state?: string };
+  const target = new URL(registered ?? `${PROTOCOL_ROUTES.end_session}/success`, ctx.oidc.issuer);
+  if (registered && state !== undefined) target.searchParams.set('state', state);
+  ctx.redirect(target.href);
+  ctx.status = 303;
+}
+
+function endSessionBefore(ctx: KoaContextWithOIDC, pages: ProtocolPages): void {
+  const { secret } = (ctx.oidc.session as unknown as { state: SignOutState }).state;
+  pages.handOver(ctx, `${PROTOCOL_ROUTES.end_session}/confirm`, { xsrf: secret, logout: 'yes' });
+}
