@@ -3,6 +3,7 @@ import type { ValidationError } from 'class-validator';
 import { DomainError } from '../../kernel/domain-error.js';
 import { assertShallow } from './nesting.js';
 import type { FieldProblem } from './problem.js';
+import { malformedFields } from './well-formed.js';
 
 const MOST_PROBLEMS = 20;
 const LONGEST_TEXT = 300;
@@ -25,14 +26,29 @@ export function createValidationPipe(): ValidationPipe {
 
 class BoundedValidationPipe extends ValidationPipe {
   override transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
-    if (metadata.type === 'body') assertShallow(value);
+    if (metadata.type === 'body') {
+      assertShallow(value);
+      assertWellFormed(value);
+    }
     return super.transform(value, metadata) as Promise<unknown>;
+  }
+}
+
+/** @throws DomainError `invalid_request` */
+function assertWellFormed(value: unknown): void {
+  const malformed = malformedFields(value);
+  if (malformed.length > 0) {
+    throw refusal(malformed.slice(0, MOST_PROBLEMS).map((field) => ({ field: cut(field), message: `${cut(field) || 'the body'} must be text without halves of surrogate pairs` })));
   }
 }
 
 function invalidRequest(failures: ValidationError[]): DomainError {
   const errors: FieldProblem[] = [];
   collect(failures, '', errors);
+  return refusal(errors);
+}
+
+function refusal(errors: readonly FieldProblem[]): DomainError {
   const [first] = errors;
   const detail = first === undefined ? 'The request is not valid.' : `${sentence(first.message)}${others(errors.length - 1)}`;
   return new DomainError('invalid', 'invalid_request', detail, { details: { errors } });
