@@ -54,7 +54,7 @@ function page(hash: string, answer: () => Promise<unknown>) {
 }
 
 const refusal = (status: number, body: unknown) => () => Promise.resolve({ ok: false, status, json: () => Promise.resolve(body) });
-const created = () => Promise.resolve({ ok: true, status: 201 });
+const created = () => Promise.resolve({ ok: true, status: 201, json: () => Promise.resolve({ user_id: 'u' }) });
 
 describe('the script of the setup page', () => {
   it('takes the code out of the address bar and into the form', () => {

@@ -35,6 +35,7 @@
         headers: { 'content-type': 'application/json', accept: 'application/json' },
         body: JSON.stringify(Object.fromEntries(new FormData(form))),
       });
+      const problem = await answer.json().catch(() => ({}));
       if (answer.ok) {
         form.reset();
         byId('setup-form-view').hidden = true;
@@ -43,7 +44,6 @@
         byId('setup-done-view').focus();
         return;
       }
-      const problem = await answer.json().catch(() => ({}));
       const wrong = {};
       for (const error of problem.errors ?? []) wrong[error.field] ??= error.message;
       const field = FIELD_OF[problem.code];
