@@ -3,6 +3,7 @@ import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { DomainError } from '../../kernel/domain-error.js';
 import { Access } from '../../platform/http/access.js';
+import { TakesForm } from '../../platform/http/body-types.js';
 import { requestContext } from '../../platform/http/request-context.js';
 import { newNonce, pageHeaders } from '../pages/page-headers.js';
 import { Pages } from '../pages/pages.js';
@@ -32,6 +33,7 @@ export class InteractionsController {
   }
 
   @Post(':uid/sign-in')
+  @TakesForm()
   @Access.public()
   async signIn(@Param('uid') uid: string, @Body() form: SignInForm, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     await this.onPage(reply, async () => {
@@ -50,6 +52,7 @@ export class InteractionsController {
   }
 
   @Post(':uid/consent')
+  @TakesForm()
   @Access.public()
   async consent(@Param('uid') uid: string, @Body() form: ConsentForm, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     await this.onPage(reply, async () => {

@@ -201,6 +201,8 @@ describe('what cannot be understood', () => {
     ['nothing', '', 'application/json', 400, 'empty_body'],
     ['a prototype key', '{"__proto__":{"name":"x"}}', 'application/json', 400, 'invalid_json'],
     ['another type', '<a/>', 'application/xml', 415, 'unsupported_media_type'],
+    ['a form', 'name=x', 'application/x-www-form-urlencoded', 415, 'unsupported_media_type'],
+    ['plain text', '{"name":"x"}', 'text/plain', 415, 'unsupported_media_type'],
     ['a list', '[]', 'application/json', 400, 'invalid_request'],
     ['a text', '"x"', 'application/json', 400, 'invalid_request'],
     ['null', 'null', 'application/json', 400, 'invalid_request'],

@@ -4,6 +4,7 @@ import type { FastifyServerOptions } from 'fastify';
 import { Config } from '../config/config.js';
 import { Metrics } from '../metrics/metrics.js';
 import { serveMetrics } from '../metrics/metrics-endpoint.js';
+import { takeJsonAlone } from './body-types.js';
 import { DOCUMENTATION_PATH } from './documentation-page.js';
 import { requestIdOf } from './open-request.js';
 import { serveOpenApi, type OpenApiOptions } from './openapi.js';
@@ -37,8 +38,8 @@ export const fastifyOptions: FastifyServerOptions = {
 };
 
 /**
- * Gives the REST application what all its routes share besides guard, validation and error filter: security headers, metrics,
- * and the description of the API. Call it after `NestFactory.create` and before `init`, since it watches the routes being made.
+ * Gives the REST application what all its routes share besides guard, validation and error filter: the bodies they take,
+ * security headers, metrics, and the description of the API. Call it after `NestFactory.create` and before `init`, since it watches the routes being made.
  */
 export function configureHttp(app: NestFastifyApplication, openApi?: OpenApiOptions): void {
   const config = app.get(Config);
@@ -52,6 +53,7 @@ export function configureHttp(app: NestFastifyApplication, openApi?: OpenApiOpti
     else void reply.header('cache-control', 'no-store');
     done();
   });
+  takeJsonAlone(server);
   app.useSecurityHeaders(securityHeaders(config));
   serveMetrics(server, config, app.get(Metrics));
   serveOpenApi(app, config, openApi);

@@ -1,0 +1,29 @@
+import { RouteConfig } from '@nestjs/platform-fastify';
+import { errorCodes, type FastifyInstance, type FastifyRequest } from 'fastify';
+
+interface BodyTypes {
+  readonly takesForm?: boolean;
+}
+
+/** For a route that a form of one of our own pages is sent to. Every other route takes JSON alone. */
+export const TakesForm = () => RouteConfig({ takesForm: true } satisfies BodyTypes);
+
+/**
+ * Refuses bodies of other types with 415, although the framework could read them: a form of somebody else's page may be sent
+ * here without asking (it needs no preflight), and text would reach validation as if it were a document.
+ */
+export function takeJsonAlone(server: FastifyInstance): void {
+  server.addHook('onRequest', (request, _reply, done) => {
+    done(hasBody(request) && !isTaken(request) ? new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE() : undefined);
+  });
+}
+
+function hasBody({ headers }: FastifyRequest): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
+function isTaken({ headers, routeOptions }: FastifyRequest): boolean {
+  const type = headers['content-type']?.split(';', 1)[0]!.trim().toLowerCase();
+  if (type === 'application/json') return true;
+  return type === 'application/x-www-form-urlencoded' && (routeOptions.config as BodyTypes).takesForm === true;
+}
