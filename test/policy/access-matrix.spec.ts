@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { newId } from '../../src/kernel/ids.js';
-import { bootstrapToken, call, post } from '../support/api.js';
+import { call, post } from '../support/api.js';
 import { startApplication, type TestApplication } from '../support/application.js';
 import { registerAgent } from '../support/clients.js';
 import { declaredRoutes, undeclared, type DeclaredRoute } from '../support/declared-routes.js';
