@@ -20,12 +20,11 @@ export interface RequestState {
   refusal?: { readonly event: string; readonly error: Error };
 }
 
-const states = new WeakMap<IncomingMessage, RequestState>();
+/** Kept on the request itself: a WeakMap with an entry for every request is work for each garbage collection. */
+const STATE = Symbol('request state');
 
-export function stateOf(request: IncomingMessage): RequestState {
-  let state = states.get(request);
-  if (!state) states.set(request, state = {});
-  return state;
+export function stateOf(request: IncomingMessage & { [STATE]?: RequestState }): RequestState {
+  return request[STATE] ??= {};
 }
 
 /** The state of the request being served; undefined outside of one. */
