@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { DataSource, Repository, type EntityManager } from 'typeorm';
 import { DomainError } from '../../kernel/domain-error.js';
-import { nowDate } from '../../kernel/clock.js';
+import { now } from '../../kernel/clock.js';
 import { PasswordHasher } from '../../platform/crypto/password-hasher.js';
 import type { AuditEvent } from '../audit/audit-event.js';
 import { AuditLog } from '../audit/audit-log.service.js';
@@ -11,6 +11,14 @@ import { SignInThrottle } from './sign-in-throttle.service.js';
 import { User } from './user.entity.js';
 import { invalidCredentials, wrongPassword } from './users.errors.js';
 import { UsersService } from './users.service.js';
+
+/**
+ * When somebody who has just signed in did so, as their tokens tell it. NumericDate. A password change ends what goes back to a
+ * sign-in before it, and dates are whole seconds: who signs in with the new password in the second of the change did so after it.
+ */
+export function signedInAt({ lastSignInAt, passwordChangedAt }: Pick<User, 'lastSignInAt' | 'passwordChangedAt'>): number {
+  return Math.max(Math.floor((lastSignInAt?.getTime() ?? 0) / 1000), Math.ceil((passwordChangedAt?.getTime() ?? 0) / 1000));
+}
 
 /** UTF-16 units. Longer ones were never accepted; they are checked in part, against nothing, at the usual price. */
 const LONGEST_PASSWORD = 1024;
@@ -68,7 +76,8 @@ export class SignIn {
 
   /** False when the account was disabled or its password changed while we looked. */
   private async enter(manager: EntityManager, user: User, passwordHash: string, organizationId: string | null, source: string): Promise<boolean> {
-    const lastSignInAt = nowDate();
+    // Never back in time, be another node's clock ahead of ours: a password change has to come after every sign-in.
+    const lastSignInAt = new Date(Math.max(now(), user.lastSignInAt?.getTime() ?? 0));
     const { affected } = await manager.update(User, { id: user.id, status: 'active', passwordHash: user.passwordHash! }, { lastSignInAt, passwordHash });
     if (affected !== 1) return false;
     Object.assign(user, { lastSignInAt, passwordHash });

@@ -1,6 +1,8 @@
 import { openDirectory, type Directory } from '../../../test/support/directory.js';
+import { useClock } from '../../kernel/clock.js';
 import { newId, type OrganizationId, type UserId } from '../../kernel/ids.js';
 import { Organization } from '../organizations/organization.entity.js';
+import { signedInAt } from './sign-in.service.js';
 import { User } from './user.entity.js';
 
 let directory: Directory;
@@ -35,6 +37,44 @@ describe('an account', () => {
     expect(await directory.users.findActive(user.id)).toMatchObject({ id: user.id });
     await directory.dataSource.getRepository(User).update({ id: user.id }, { status: 'disabled' });
     for (const id of [user.id, newId(), 'robot', '']) expect(await directory.users.findActive(id)).toBeUndefined();
+  });
+});
+
+describe('a new password', () => {
+  let at = Date.UTC(2030, 0, 1, 12, 0, 0, 400);
+  let restoreClock: () => void;
+  beforeEach(() => { restoreClock = useClock({ now: () => at }); });
+  afterEach(() => restoreClock());
+
+  const setPassword = (id: UserId) => directory.dataSource.transaction((manager) => directory.users.setPassword(manager, id, 'hash'));
+  /** Signs in, and tells the second in which that was by all that is issued for it. */
+  const signIn = async (id: UserId): Promise<number> => {
+    const user = (await directory.users.findById(id))!;
+    user.lastSignInAt = new Date(Math.max(at, user.lastSignInAt?.getTime() ?? 0));
+    await directory.dataSource.getRepository(User).update({ id }, { lastSignInAt: user.lastSignInAt });
+    return signedInAt(user);
+  };
+  const isEnded = async (id: UserId, second: number) => second * 1000 < (await directory.users.findById(id))!.passwordChangedAt!.getTime();
+
+  it('ends the sign-ins before it and none after it, however much happens in one second', async () => {
+    const { id } = await create(`${newId()}@example.com`);
+    const seconds = [await signIn(id)];
+    for (let change = 0; change < 4; change += 1) {
+      await setPassword(id);
+      for (const second of seconds) expect(await isEnded(id, second)).toBe(true);
+      seconds.push(await signIn(id), await signIn(id));
+      for (const second of seconds.slice(-2)) expect(await isEnded(id, second)).toBe(false);
+    }
+  });
+
+  it('ends sign-ins that a node dated by a clock ahead of this one', async () => {
+    const { id } = await create(`${newId()}@example.com`);
+    at += 7_000;
+    const ahead = await signIn(id);
+    at -= 7_000;
+    const here = await signIn(id);
+    await setPassword(id);
+    expect([await isEnded(id, ahead), await isEnded(id, here)]).toEqual([true, true]);
   });
 });
 

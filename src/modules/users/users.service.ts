@@ -81,10 +81,15 @@ export class UsersService {
     return (raw as unknown[]).length === 1 ? user : undefined;
   }
 
-  /** Ends every token and session from before. */
+  /**
+   * Ends every token and session from before. Sign-ins are dated in whole seconds, by whichever node's clock, and after the
+   * change before them (`signedInAt`): to be after all of them takes more than the time it is here and now.
+   */
   async setPassword(manager: EntityManager, id: UserId, passwordHash: string): Promise<void> {
-    const at = nowDate();
-    await manager.update(User, { id }, { passwordHash, passwordChangedAt: at, updatedAt: at });
+    await manager.query(
+      `UPDATE users SET password_hash = $2, updated_at = $3,
+         password_changed_at = greatest($3::timestamptz, last_sign_in_at, date_trunc('second', password_changed_at) + interval '1 second') + interval '1 millisecond'
+       WHERE id = $1`, [id, passwordHash, nowDate()]);
   }
 
   /**

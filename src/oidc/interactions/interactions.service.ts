@@ -2,7 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Injectable } from '@nestjs/common';
 import { errors, type Interaction, type InteractionResults } from 'oidc-provider';
-import { epochSeconds, now } from '../../kernel/clock.js';
+import { now } from '../../kernel/clock.js';
 import { newId } from '../../kernel/ids.js';
 import { parseScope } from '../../kernel/scope-set.js';
 import { AuditLog } from '../../modules/audit/audit-log.service.js';
@@ -10,8 +10,7 @@ import type { ClientRecord } from '../../modules/clients/clients.service.js';
 import { ClientsService } from '../../modules/clients/clients.service.js';
 import type { ConsentGrantId } from '../../modules/tokens/consent-grant.entity.js';
 import { ConsentGrants } from '../../modules/tokens/consent-grants.service.js';
-import { SignIn } from '../../modules/users/sign-in.service.js';
-import type { User } from '../../modules/users/user.entity.js';
+import { signedInAt, SignIn } from '../../modules/users/sign-in.service.js';
 import { MasterKey } from '../../platform/crypto/master-key.js';
 import { Accounts, type Standpoint } from '../accounts.service.js';
 import { ProtocolServer } from '../protocol-server.service.js';
@@ -138,14 +137,6 @@ const REFUSALS = {
   not_permitted: 'the role of this person allows nothing of what was asked for',
   not_a_member: 'this person does not belong to the organization of the client',
 } as const;
-
-/**
- * NumericDate. A password change ends what goes back to a sign-in before it, and dates are whole seconds: who signs in with
- * the new password in the second of the change has done so after it.
- */
-function signedInAt({ passwordChangedAt }: Pick<User, 'passwordChangedAt'>): number {
-  return Math.max(epochSeconds(), Math.ceil((passwordChangedAt?.getTime() ?? 0) / 1000));
-}
 
 function missingOf(interaction: Interaction): MissingConsent {
   const missing = interaction.prompt.details as MissingConsent;

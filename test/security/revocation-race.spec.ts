@@ -1,0 +1,203 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { bootstrapToken, call, introspect, post } from '../support/api.js';
+import { FormBrowser } from '../support/browser.js';
+import { CALLBACK, registerAgent, registerClient, WEB_CLIENT } from '../support/clients.js';
+import { addPerson, type Credentials, type TestPerson } from '../support/people.js';
+import { startServer, type TestServer } from '../support/server.js';
+import { report } from '../support/stored-facts.js';
+
+const ROUNDS = 30;
+/** A new password costs four slow hashes a round. */
+const PASSWORD_ROUNDS = 8;
+const MOST_REFRESHES = 1000;
+
+const pause = (milliseconds: number) => new Promise<void>((resolve) => { setTimeout(resolve, milliseconds); });
+
+/** On PostgreSQL one node issues while the other ends; the embedded database belongs to one. */
+describe('what is ended stays ended, whoever was asking for more at that moment', () => {
+  let nodes: TestServer[];
+  let server: TestServer;
+  let other: TestServer;
+  let admin: string;
+  let client: { clientId: string; basic: [string, string] };
+
+  beforeAll(async () => {
+    server = await startServer();
+    nodes = process.env['TEST_DATABASE_URL'] ? [server, await startServer({ beside: server })] : [server];
+    other = nodes.at(-1)!;
+    admin = await bootstrapToken(server);
+    const { clientId, clientSecret } = await registerClient(server, WEB_CLIENT);
+    client = { clientId, basic: [clientId, clientSecret!] };
+  }, 60_000);
+
+  afterAll(async () => {
+    for (const node of [...nodes].reverse()) await node.stop();
+  });
+
+  interface Tokens { readonly accessToken: string; readonly refreshToken: string }
+
+  /** A code for a person, who signs in unless the browser is signed in already. */
+  async function getCode(person: Credentials, browser: FormBrowser): Promise<Record<string, string>> {
+    const verifier = randomBytes(32).toString('base64url');
+    const url = new URL('/api/oauth/authorize', server.issuer);
+    url.search = new URLSearchParams({
+      response_type: 'code', client_id: client.clientId, redirect_uri: CALLBACK, scope: 'openid agents:read', state: 's',
+      code_challenge: createHash('sha256').update(verifier).digest('base64url'), code_challenge_method: 'S256',
+    }).toString();
+    const code = (await browser.authorize(url.href, person)).searchParams.get('code');
+    return { grant_type: 'authorization_code', code: code!, redirect_uri: CALLBACK, code_verifier: verifier };
+  }
+
+  async function getTokens(person: Credentials, browser = new FormBrowser()): Promise<Tokens> {
+    const { status, body } = await post(server, '/api/oauth/token', await getCode(person, browser), { basic: client.basic });
+    if (status !== 200) throw new Error(`no tokens: ${JSON.stringify(body)}`);
+    return { accessToken: String(body['access_token']), refreshToken: String(body['refresh_token']) };
+  }
+
+  const refresh = (node: TestServer, refreshToken: string) => post(node, '/api/oauth/token', { grant_type: 'refresh_token', refresh_token: refreshToken }, { basic: client.basic });
+
+  /** Goes on refreshing until it is refused; answers every access token on the way and the refresh token at the end. */
+  async function refreshUntilRefused(node: TestServer, first: Tokens): Promise<{ accessTokens: string[]; refreshToken: string }> {
+    const accessTokens = [first.accessToken];
+    let { refreshToken } = first;
+    for (let count = 0; count < MOST_REFRESHES; count += 1) {
+      const { status, body } = await refresh(node, refreshToken);
+      if (status !== 200) {
+        expect(body['error']).toBe('invalid_grant');
+        return { accessTokens, refreshToken };
+      }
+      accessTokens.push(String(body['access_token']));
+      refreshToken = String(body['refresh_token'] ?? refreshToken);
+    }
+    throw new Error('refreshing goes on although it was ended');
+  }
+
+  /** Those of the tokens that some node still calls active. */
+  async function stillActive(tokens: Iterable<string>): Promise<string[]> {
+    const active: string[] = [];
+    for (const token of new Set(tokens)) {
+      for (const node of nodes) if ((await introspect(node, token))['active'] !== false) active.push(token);
+    }
+    return active;
+  }
+
+  /** Refreshes on every node, ends it from one of them somewhere in between, and finds nothing alive after the answer. */
+  async function refreshAgainst(first: Tokens, delay: number, end: () => Promise<unknown>): Promise<{ count: number; refreshToken: string }> {
+    const chains = Promise.all(nodes.map((node) => refreshUntilRefused(node, first)));
+    await pause(delay);
+    await end();
+    const ended = await chains;
+    const accessTokens = ended.flatMap((chain) => chain.accessTokens);
+    expect(await stillActive(accessTokens)).toEqual([]);
+    return { count: new Set(accessTokens).size, refreshToken: ended[0]!.refreshToken };
+  }
+
+  it(`leaves no access token alive when a refresh token is revoked while it is used, ${ROUNDS} times`, async () => {
+    const person = await addPerson(server, admin, 'member', 'revoker');
+    const browser = new FormBrowser();
+    let issued = 0;
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const first = await getTokens(person, browser);
+      const { count } = await refreshAgainst(first, round * 2, async () => {
+        const { status } = await post(other, '/api/oauth/revoke', { token: first.refreshToken, token_type_hint: 'refresh_token' }, { basic: client.basic });
+        expect(status).toBe(200);
+      });
+      issued += count;
+    }
+    report(`revocation against refresh: ${ROUNDS} rounds, ${issued} access tokens, none alive afterwards`);
+  }, 240_000);
+
+  it(`leaves no token alive when an agent is suspended while it asks for more, ${ROUNDS} times`, async () => {
+    const agent = await registerAgent(server);
+    let issued = 0;
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const over = new AbortController();
+      const tokens: string[] = [];
+      const loops = Promise.all(Array.from({ length: 4 }, async (_, loop) => {
+        while (!over.signal.aborted) {
+          const { status, body } = await post(nodes[loop % nodes.length]!, '/api/oauth/token', { grant_type: 'client_credentials' }, { basic: [agent.clientId, agent.clientSecret] });
+          if (status === 200) tokens.push(String(body['access_token']));
+        }
+      }));
+      await pause(20 + round);
+      expect((await call(other, 'POST', `/api/agents/${agent.clientId}/suspend`, { token: admin })).status).toBe(200);
+      // Requests that begin now find a node that may have heard nothing yet, and get nothing all the same.
+      await pause(30);
+      over.abort();
+      await loops;
+      expect(await stillActive(tokens.slice(-40))).toEqual([]);
+      issued += tokens.length;
+      expect((await call(other, 'POST', `/api/agents/${agent.clientId}/resume`, { token: admin })).status).toBe(200);
+      // Nodes may take a second to hear of it.
+      await expect(untilGranted(agent)).resolves.toBe(true);
+    }
+    report(`suspension against client credentials: ${ROUNDS} rounds, ${issued} tokens, none alive afterwards`);
+  }, 240_000);
+
+  async function untilGranted(agent: { clientId: string; clientSecret: string }): Promise<boolean> {
+    for (let attempt = 0; attempt < 60; attempt += 1) {
+      const answers = await Promise.all(nodes.map((node) => post(node, '/api/oauth/token', { grant_type: 'client_credentials' }, { basic: [agent.clientId, agent.clientSecret] })));
+      if (answers.every(({ status }) => status === 200)) return true;
+      await pause(50);
+    }
+    return false;
+  }
+
+  it(`leaves no token alive when a person is disabled while their application refreshes, ${ROUNDS} times`, async () => {
+    const person = await addPerson(server, admin, 'member', 'disabled');
+    const setStatus = async (status: 'active' | 'disabled') => {
+      const answer = await call(other, 'PUT', `/api/users/${person.id}`, { token: admin, body: { status } });
+      expect(answer.status).toBe(200);
+    };
+    let tokens = await getTokens(person);
+    let issued = 0;
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const { count, refreshToken } = await refreshAgainst(tokens, round * 2, () => setStatus('disabled'));
+      issued += count;
+      await setStatus('active');
+      // What was refused while they were disabled was not used up by it.
+      const again = await refresh(server, refreshToken);
+      expect({ round, status: again.status }).toEqual({ round, status: 200 });
+      tokens = { accessToken: String(again.body['access_token']), refreshToken: String(again.body['refresh_token'] ?? refreshToken) };
+    }
+    report(`disabling a person against refresh: ${ROUNDS} rounds, ${issued} access tokens, none alive while disabled`);
+  }, 240_000);
+
+  async function changePassword(node: TestServer, person: TestPerson, accessToken: string): Promise<TestPerson> {
+    const password = `seldom heard piano ${randomBytes(6).toString('hex')}`;
+    const { status, body } = await call(node, 'POST', '/api/users/me/password', { token: accessToken, body: { current_password: person.password, new_password: password } });
+    expect({ status, body }).toEqual({ status: 204, body: {} });
+    return { ...person, password };
+  }
+
+  it(`leaves no token alive when a person changes the password while their application refreshes, ${PASSWORD_ROUNDS} times`, async () => {
+    let person = await addPerson(server, admin, 'member', 'changer');
+    let issued = 0;
+    for (let round = 0; round < PASSWORD_ROUNDS; round += 1) {
+      const first = await getTokens(person);
+      const { count, refreshToken } = await refreshAgainst(first, round * 5, async () => { person = await changePassword(other, person, first.accessToken); });
+      issued += count;
+      expect((await refresh(other, refreshToken)).body['error']).toBe('invalid_grant');
+    }
+    report(`a new password against refresh: ${PASSWORD_ROUNDS} rounds, ${issued} access tokens, none alive afterwards`);
+  }, 240_000);
+
+  it('ends with a password whatever it opened: the session, a code not redeemed yet, tokens and what renews them', async () => {
+    let person = await addPerson(server, admin, 'member', 'leaver');
+    const browser = new FormBrowser();
+    const [one, two] = [await getTokens(person, browser), await getTokens(person, browser)];
+    const code = await getCode(person, browser);
+    person = await changePassword(server, person, one.accessToken);
+    expect(await stillActive([one.accessToken, two.accessToken])).toEqual([]);
+    for (const node of nodes) {
+      expect((await refresh(node, two.refreshToken)).body).toMatchObject({ error: 'invalid_grant' });
+      expect((await post(node, '/api/oauth/token', code, { basic: client.basic })).body).toMatchObject({ error: 'invalid_grant' });
+    }
+    const asked = await browser.open(`${server.issuer}/api/oauth/authorize?${new URLSearchParams({
+      response_type: 'code', client_id: client.clientId, redirect_uri: CALLBACK, scope: 'openid', code_challenge: 'x'.repeat(43), code_challenge_method: 'S256',
+    }).toString()}`);
+    expect(asked.html).toContain('id="login-submit"');
+    // And nothing of who signs in with the new one, be it in the same second.
+    expect(await stillActive([(await getTokens(person)).accessToken])).toHaveLength(nodes.length);
+  }, 60_000);
+});
