@@ -1,5 +1,5 @@
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
-import type { ProtocolPages } from './protocol-pages.service.js';
+import { KEPT_SESSION, type ProtocolPages } from './protocol-pages.service.js';
 import { replaceResponseMode } from './provider-internals.js';
 import { PROTOCOL_ROUTES } from './protocol-routes.js';
 
@@ -14,12 +14,15 @@ interface SignOutState {
  * 1. an authorization response by `response_mode=form_post` (OAuth 2.0 Form Post Response Mode);
  * 2. signing out when nobody is signed in: there is nothing to confirm, so the browser goes on at once;
  * 3. signing in as somebody else than the session's person: that session has to end first.
+ *
+ * And it shows whoever stays signed in the page of those who signed out: ours is told which it is.
  */
 export function useOwnPages(provider: Provider, pages: ProtocolPages): void {
   replaceResponseMode(provider, 'form_post', (ctx, redirectUri, payload) => { pages.handOver(ctx, redirectUri, payload); });
   provider.use(async (context, next) => {
     await next();
     const ctx = context as KoaContextWithOIDC;
+    if (ctx.oidc?.route === 'end_session_confirm') tellWhoStays(ctx);
     if (ctx.type !== 'text/html' || ctx.status !== 200 || pages.areFrom(ctx)) return;
     if (ctx.oidc.route === 'end_session') goOn(ctx);
     else if (ctx.oidc.route === 'resume') endSessionBefore(ctx, pages);
@@ -33,6 +36,14 @@ function goOn(ctx: KoaContextWithOIDC): void {
   if (registered && state !== undefined) target.searchParams.set('state', state);
   ctx.redirect(target.href);
   ctx.status = 303;
+}
+
+function tellWhoStays(ctx: KoaContextWithOIDC): void {
+  if (ctx.status !== 303 || ctx.oidc.params?.['logout'] !== undefined) return;
+  const target = new URL(ctx.response.get('location'), ctx.oidc.issuer);
+  if (target.origin !== ctx.oidc.issuer || target.pathname !== `${PROTOCOL_ROUTES.end_session}/success`) return;
+  target.searchParams.set(KEPT_SESSION, 'kept');
+  ctx.set('location', target.href);
 }
 
 function endSessionBefore(ctx: KoaContextWithOIDC, pages: ProtocolPages): void {

@@ -5,6 +5,9 @@ import { newNonce, pageHeaders, type PageHeaderOptions } from './pages/page-head
 import { Pages } from './pages/pages.js';
 import { PROTOCOL_ROUTES } from './protocol-routes.js';
 
+/** Says on the way to the last page of a sign-out that the person stays signed in. */
+export const KEPT_SESSION = 'session';
+
 const SENTENCES: Readonly<Record<string, string>> = {
   invalid_client: 'This server does not know the application that sent you here, or no longer lets it in.',
   invalid_redirect_uri: 'The application wants its answer at an address that it has not registered.',
@@ -43,7 +46,7 @@ export class ProtocolPages {
   }
 
   async signedOut(ctx: KoaContextWithOIDC): Promise<void> {
-    this.send(ctx, (nonce) => this.pages.signedOut(nonce));
+    this.send(ctx, (nonce) => this.pages.signedOut(nonce, { hasSession: ctx.query[KEPT_SESSION] === 'kept', clientName: ctx.oidc.client?.clientName }));
   }
 
   /** Takes the browser on with a form: to the client with its answer, or to this server. */

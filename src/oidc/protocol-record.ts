@@ -57,7 +57,8 @@ function retryLater(ctx: KoaContextWithOIDC, { cause }: Error): void {
 
 function signedOut(ctx: KoaContextWithOIDC): AuditEvent | undefined {
   const { accountId } = ctx.oidc.session ?? {};
-  if (!accountId) return undefined;
+  // The library says the same of whoever is asked and stays.
+  if (!accountId || ctx.oidc.params?.['logout'] === undefined) return undefined;
   const client = ctx.oidc.client?.clientId;
   return { type: 'user.signed_out', outcome: 'success', organization_id: null, actor: { kind: 'user', id: accountId, client_id: client }, subject: accountId };
 }

@@ -137,6 +137,21 @@ describeInChromium('signing in with a browser that runs no script', (browser) =>
     expect(trouble.complaints).toEqual([]);
   }, PATIENCE);
 
+  it.each([['of no application', undefined, 'goes on'], ['of an application', 'Umbrella reminder', 'Umbrella reminder']])('keeps the session of a person who changes their mind about the sign-out %s', async (_whose, name, sentence) => {
+    const { context, trouble } = await browser.open(WITHOUT_SCRIPT);
+    const page = await context.newPage();
+    await signIn(page, (await request()).url);
+    await page.locator('#consent-allow').click();
+    await page.locator('#client').waitFor();
+    await page.goto(`${server.issuer}/api/oauth/logout${name ? `?client_id=${config.clientMetadata().client_id}` : ''}`);
+    await page.locator('#sign-out-cancel').click();
+    await page.getByRole('heading', { name: 'You are still signed in' }).waitFor();
+    expect(await page.locator('main').innerText()).toContain(sentence);
+    await page.goto((await request({ prompt: 'consent' })).url);
+    await page.locator('#consent-allow').waitFor();
+    expect(trouble.complaints).toEqual([]);
+  }, PATIENCE);
+
   it('lets somebody else sign in where a session is open, which ends it', async () => {
     const { context, trouble } = await browser.open(WITHOUT_SCRIPT);
     const page = await context.newPage();

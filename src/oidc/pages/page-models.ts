@@ -83,3 +83,10 @@ export interface ConfirmSignOutModel {
   /** The client that asked. */
   readonly clientName?: string;
 }
+
+export interface SignedOutModel {
+  /** The person chose to stay signed in to this server. */
+  readonly hasSession: boolean;
+  /** The client that asked, when it alone was signed out of. */
+  readonly clientName?: string;
+}

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Config } from '../../platform/config/config.js';
-import type { ConfirmSignOutModel, ConsentModel, ErrorModel, HandOverModel, SignInModel } from './page-models.js';
+import type { ConfirmSignOutModel, ConsentModel, ErrorModel, HandOverModel, SignedOutModel, SignInModel } from './page-models.js';
 import { renderPage } from './page-templates.js';
 
 /**
@@ -52,8 +52,9 @@ export class Pages {
     return this.render('error', nonce, model);
   }
 
-  signedOut(nonce: string): string {
-    return this.render('signed-out', nonce, {});
+  /** The end of a sign-out, whatever the person chose. */
+  signedOut(nonce: string, model: SignedOutModel): string {
+    return this.render('signed-out', nonce, model);
   }
 
   /** Posts `xsrf` and, when the person agrees, `logout=yes`. Send with `formActionOrigins: 'any'`. */
