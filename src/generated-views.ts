@@ -1,6 +1,9 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { errorCatalogue, type SourceText } from './error-catalogue.js';
+import { productFolder } from './platform/config/version.js';
 import { configurationReference, environmentExample } from './platform/config/config-reference.js';
 
 /** A committed file that is made from the code. `npm run generate` writes it, and tests find it when it is stale. */
@@ -16,6 +19,7 @@ export interface GeneratedView {
 export const generatedViews: readonly GeneratedView[] = [
   { path: '.env.example', render: environmentExample },
   { path: 'docs/configuration.md', render: configurationReference },
+  { path: 'docs/errors.md', render: () => errorCatalogue(sourceTexts()) },
   { path: 'openapi.json', render: openApiDocument, isFromBuild: true },
 ];
 
@@ -31,6 +35,13 @@ export async function staleViews(views: readonly GeneratedView[], read: (path: s
     if (read(path) !== text) stale.push({ path, text });
   }
   return stale;
+}
+
+/** The sources of the server, without their tests. They lie beside the build only where views are made. */
+export function sourceTexts(): SourceText[] {
+  return readdirSync(join(productFolder, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts') && !file.endsWith('.spec.ts')).sort()
+    .map((file) => ({ path: join('src', file), text: readFileSync(join(productFolder, 'src', file), 'utf8') }));
 }
 
 /** The description of the REST API as a server with default settings gives it, made by starting one that nobody can reach. */

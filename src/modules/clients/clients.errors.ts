@@ -36,7 +36,7 @@ export const tooManySecrets = (most: number) =>
   new DomainError('conflict', 'too_many_secrets', `A client has at most ${most} live secrets; retire one first.`);
 
 export const secretExpiryPast = () =>
-  new DomainError('invalid', 'secret_expiry_past', 'expires_at must lie in the future.');
+  new DomainError('invalid', 'secret_expiry_past', 'The time in expires_at must lie in the future.');
 
 /** Bounded, and free of what could break a line or a log. */
 function quoted(text: string): string {

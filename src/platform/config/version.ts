@@ -1,12 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** The version in `package.json`, found above this file: the sources and the built files lie at different depths. */
-export const productVersion: string = readVersion(import.meta.dirname);
+/** Where `package.json` is, found above this file: the sources and the built files lie at different depths. */
+export const productFolder: string = folderAbove(import.meta.dirname);
 
-function readVersion(folder: string): string {
-  const file = join(folder, 'package.json');
-  if (existsSync(file)) return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+/** The version in `package.json`. */
+export const productVersion: string = (JSON.parse(readFileSync(join(productFolder, 'package.json'), 'utf8')) as { version: string }).version;
+
+function folderAbove(folder: string): string {
+  if (existsSync(join(folder, 'package.json'))) return folder;
   if (dirname(folder) === folder) throw new Error('package.json is missing: it names the version');
-  return readVersion(dirname(folder));
+  return folderAbove(dirname(folder));
 }

@@ -35,13 +35,13 @@ export interface ProblemAnswer {
   readonly fault: 'caller' | 'dependency' | 'defect';
 }
 
-const STATUS_OF_KIND: Readonly<Record<ErrorKind, number>> = {
+export const STATUS_OF_KIND: Readonly<Record<ErrorKind, number>> = {
   invalid: 400, unauthenticated: 401, forbidden: 403, not_found: 404, conflict: 409, too_large: 413, throttled: 429, unavailable: 503,
 };
 const DEFAULT_RETRY_AFTER_SECONDS = 5;
 
 /** What the framework refuses before our code sees it, by its own code where it has one, else by status. */
-const FRAMEWORK_PROBLEMS: Readonly<Record<string, readonly [code: string, detail: string]>> = {
+export const FRAMEWORK_PROBLEMS: Readonly<Record<string, readonly [code: string, detail: string]>> = {
   FST_ERR_CTP_INVALID_JSON_BODY: ['invalid_json', 'The body is not valid JSON.'],
   FST_ERR_CTP_EMPTY_JSON_BODY: ['empty_body', 'The body is empty, but its Content-Type says that it is JSON.'],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['invalid_content_length', 'The body is not as long as its Content-Length says.'],
@@ -55,6 +55,12 @@ const FRAMEWORK_PROBLEMS: Readonly<Record<string, readonly [code: string, detail
   415: ['unsupported_media_type', 'The body must be JSON, with the Content-Type application/json.'],
 };
 
+/** What is nobody's fault who asked. */
+export const OWN_PROBLEMS = {
+  database: { code: 'database_unavailable', status: 503, detail: 'The database does not answer at the moment; try again shortly.' },
+  defect: { code: 'internal_error', status: 500, detail: 'Something went wrong on our side; quote the id of this request when you report it.' },
+} as const;
+
 /**
  * The one table from errors to problem details: nothing else leaves the REST API. OAuth has its own, `oidc/wire-errors.ts`.
  *
@@ -64,11 +70,13 @@ const FRAMEWORK_PROBLEMS: Readonly<Record<string, readonly [code: string, detail
 export function toProblem(error: unknown, requestId: string | undefined, realm: string): ProblemAnswer {
   if (error instanceof DomainError) return domainProblem(error, requestId, realm);
   if (isDatabaseUnavailable(error)) {
-    return answer(503, 'database_unavailable', 'The database does not answer at the moment; try again shortly.', requestId, 'dependency', { 'retry-after': String(DEFAULT_RETRY_AFTER_SECONDS) });
+    const { status, code, detail } = OWN_PROBLEMS.database;
+    return answer(status, code, detail, requestId, 'dependency', { 'retry-after': String(DEFAULT_RETRY_AFTER_SECONDS) });
   }
   const status = error instanceof HttpException ? error.getStatus() : statusOfFrameworkError(error);
   if (status !== undefined && status >= 400 && status < 500) return frameworkProblem(error as Error, status, requestId, realm);
-  return answer(500, 'internal_error', 'Something went wrong on our side; quote the id of this request when you report it.', requestId, 'defect');
+  const { defect } = OWN_PROBLEMS;
+  return answer(defect.status, defect.code, defect.detail, requestId, 'defect');
 }
 
 function domainProblem(error: DomainError, requestId: string | undefined, realm: string): ProblemAnswer {
