@@ -23,7 +23,7 @@ export function isHandle(id: string): boolean {
  * A JWT that is not ours, expired or dead gets a handle that nothing answers for: inactive, as the RFC wants.
  */
 export async function presentToken(request: IncomingMessage, verifier: TokenVerifier): Promise<void> {
-  const target = request.url!;
+  const [target] = request.url!.split('?', 1);
   const isRevocation = target === PROTOCOL_ROUTES.revocation;
   if (request.method !== 'POST' || !(isRevocation || target === PROTOCOL_ROUTES.introspection)) return;
   const form = await readForm(request);
@@ -32,9 +32,10 @@ export async function presentToken(request: IncomingMessage, verifier: TokenVeri
   state.revokeChildren = isRevocation && form.get('revoke_children') === 'true';
   const tokens = form.getAll('token');
   const [token] = tokens;
-  if (tokens.length !== 1 || !token || !isCompactJws(token)) return;
+  // No opaque token has a dot. What has one and is no JWT of ours is inactive; the library would call it unsupported.
+  if (tokens.length !== 1 || !token?.includes('.')) return;
   const handle = HANDLE_PREFIX + newId();
-  const found = await verifier.findLive(token);
+  const found = isCompactJws(token) ? await verifier.findLive(token) : undefined;
   if (found) state.presented = { handle, claims: found.claims };
   form.set('token', handle);
   replaceBody(request, form);
