@@ -25,6 +25,7 @@ export function dispatchingServer(parts: DispatchParts, rest: RequestListener): 
         rest(request, response);
         return undefined;
       }
+      if (answerMethod(request, response, target)) return undefined;
       pin(config, request, target);
       return protocol(request, response).catch(() => {
         if (!response.headersSent) refuse(response, 500, 'server_error', 'The request could not be completed.');
@@ -38,6 +39,17 @@ export function dispatchingServer(parts: DispatchParts, rest: RequestListener): 
 function isHostKnown(config: Config, { headers, url = '' }: IncomingMessage): boolean {
   if (/^\/(health|metrics)(\/|\?|$)/.test(url)) return true;
   return headers.host !== undefined && config.hosts.has(headers.host.toLowerCase());
+}
+
+/** Methods that the library does not know it would answer with a word of plain text. */
+function answerMethod({ method, headers }: IncomingMessage, response: ServerResponse, { methods }: ProtocolTarget): boolean {
+  const isKnown = methods.includes(method!);
+  if (isKnown && (method !== 'OPTIONS' || headers['access-control-request-method'] !== undefined)) return false;
+  const allow = methods.join(', ');
+  response.setHeader('allow', allow);
+  if (isKnown) response.writeHead(204).end();
+  else refuse(response, 405, 'invalid_request', `This address takes ${allow}.`);
+  return true;
 }
 
 /**

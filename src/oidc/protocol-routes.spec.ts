@@ -17,17 +17,17 @@ describe('which requests are the protocol\'s', () => {
     ['/api/oauth/logout/confirm', '/api/oauth/logout/confirm'],
     ['/api/oauth/logout/success', '/api/oauth/logout/success'],
   ])('%s is known to the library as %s', (path, target) => {
-    expect(protocolTarget(path)).toEqual({ path: target, isBackChannel: false });
+    expect(protocolTarget(path)).toMatchObject({ path: target, isBackChannel: false });
   });
 
   it.each([
     '/API/OAuth/Token', '/api/oauth/token/', '/api/oauth/TOKEN/', '/api/oauth/token?grant_type=x', '/api/oauth/token/?a=/b', '/api/oauth/token?a?b',
   ])('%s is the token endpoint, whose router ignores case and one trailing slash', (url) => {
-    expect(protocolTarget(url)).toEqual({ path: '/api/oauth/token', isBackChannel: true });
+    expect(protocolTarget(url)).toEqual({ path: '/api/oauth/token', isBackChannel: true, methods: ['POST', 'OPTIONS'] });
   });
 
   it('keeps the case of the id under which an authorization request goes on', () => {
-    expect(protocolTarget('/API/OAUTH/Authorize/aB-_9/?x=1')).toEqual({ path: '/api/oauth/authorize/aB-_9', isBackChannel: false });
+    expect(protocolTarget('/API/OAUTH/Authorize/aB-_9/?x=1')).toEqual({ path: '/api/oauth/authorize/aB-_9', isBackChannel: false, methods: ['GET', 'HEAD'] });
   });
 
   it.each([

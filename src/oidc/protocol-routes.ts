@@ -19,9 +19,16 @@ const ALIASES: Readonly<Record<string, string>> = {
   '/.well-known/jwks.json': PROTOCOL_ROUTES.jwks,
 };
 
-const EXACT = new Set<string>([
-  ...Object.values(PROTOCOL_ROUTES), DISCOVERY, '/.well-known/oauth-authorization-server',
-  `${PROTOCOL_ROUTES.end_session}/confirm`, `${PROTOCOL_ROUTES.end_session}/success`,
+const PAGE = ['GET', 'HEAD'] as const;
+const DOCUMENT = ['GET', 'HEAD', 'OPTIONS'] as const;
+const CALL = ['POST', 'OPTIONS'] as const;
+
+/** The methods that the library answers on each path; those that scripts of other origins may call take preflights. */
+const METHODS: ReadonlyMap<string, readonly string[]> = new Map<string, readonly string[]>([
+  [DISCOVERY, DOCUMENT], ['/.well-known/oauth-authorization-server', DOCUMENT], [PROTOCOL_ROUTES.jwks, DOCUMENT],
+  [PROTOCOL_ROUTES.token, CALL], [PROTOCOL_ROUTES.introspection, CALL], [PROTOCOL_ROUTES.revocation, CALL], [PROTOCOL_ROUTES.pushed_authorization_request, CALL],
+  [PROTOCOL_ROUTES.userinfo, ['GET', 'HEAD', 'POST', 'OPTIONS']],
+  [PROTOCOL_ROUTES.authorization, PAGE], [PROTOCOL_ROUTES.end_session, PAGE], [`${PROTOCOL_ROUTES.end_session}/success`, PAGE], [`${PROTOCOL_ROUTES.end_session}/confirm`, ['POST']],
 ]);
 
 /** Routes that machines call: they answer JSON, whatever the Accept header says. */
@@ -35,6 +42,7 @@ export interface ProtocolTarget {
   /** The path under which the library knows the route. */
   readonly path: string;
   readonly isBackChannel: boolean;
+  readonly methods: readonly string[];
 }
 
 /**
@@ -46,6 +54,7 @@ export function protocolTarget(url: string): ProtocolTarget | undefined {
   const normal = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
   const lower = normal.toLowerCase();
   const target = ALIASES[lower] ?? lower;
-  if (EXACT.has(target)) return { path: target, isBackChannel: BACK_CHANNEL.has(target) };
-  return RESUME.test(normal) ? { path: `${PROTOCOL_ROUTES.authorization}${normal.slice(PROTOCOL_ROUTES.authorization.length)}`, isBackChannel: false } : undefined;
+  const methods = METHODS.get(target);
+  if (methods) return { path: target, isBackChannel: BACK_CHANNEL.has(target), methods };
+  return RESUME.test(normal) ? { path: `${PROTOCOL_ROUTES.authorization}${normal.slice(PROTOCOL_ROUTES.authorization.length)}`, isBackChannel: false, methods: PAGE } : undefined;
 }
