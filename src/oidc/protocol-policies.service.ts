@@ -27,14 +27,16 @@ export class ProtocolPolicies {
 
   /**
    * A token may be seen by its own client, by a resource server it is meant for, and by a client that administers tokens,
-   * within one organization. Anybody else learns that it is inactive (RFC 7662 section 2.2), and that is on record.
+   * within one organization; each has to prove who it is, which a public client cannot (RFC 7662 section 2.1). Anybody else
+   * learns that it is inactive (section 2.2), and that is on record.
    */
   async mayIntrospect(ctx: KoaContextWithOIDC, client: Client, token: PolicedToken): Promise<boolean> {
     const record = clientRecordOf(client);
-    if (token.clientId === record.id) return true;
+    const isProven = client.clientAuthMethod !== 'none';
+    if (isProven && token.clientId === record.id) return true;
     const isOfOrganization = record.organizationId !== null && token.extra?.['tenant_id'] === record.organizationId;
     const isServed = [token.aud ?? []].flat().some((audience) => record.servedResources.has(audience));
-    if (isOfOrganization && client.clientAuthMethod !== 'none' && (isServed || record.scopes.has('tokens:read'))) return true;
+    if (isProven && isOfOrganization && (isServed || record.scopes.has('tokens:read'))) return true;
     stateOf(ctx.req).refusal = { event: 'introspection.error', error: new errors.AccessDenied('the client may not see this token') };
     return false;
   }
