@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { Config } from '../platform/config/config.js';
 import { runWithRequestContext, type RequestContext } from '../platform/http/request-context.js';
+import { STRICT_TRANSPORT } from '../platform/http/security-headers.js';
 import { PROTOCOL_ROUTES, protocolTarget, type ProtocolTarget } from './protocol-routes.js';
 
 export interface DispatchParts {
@@ -27,6 +28,8 @@ export function dispatchingServer(parts: DispatchParts, rest: RequestListener): 
       }
       if (answerMethod(request, response, target)) return undefined;
       pin(config, request, target);
+      // The first answer that a person's browser gets from here is often one of these. Programs would not look at it.
+      if (config.issuerScheme === 'https' && !target.isBackChannel) response.setHeader('strict-transport-security', STRICT_TRANSPORT);
       return protocol(request, response).catch(() => {
         if (!response.headersSent) refuse(response, 500, 'server_error', 'The request could not be completed.');
         else response.destroy();

@@ -45,7 +45,9 @@ function expectProblem(answer: Answer, status: number, code: string, where: stri
 describe('a body', () => {
   it('has to be JSON, and is read as nothing else', async () => {
     const others = ['text/plain', 'application/x-www-form-urlencoded', 'application/xml', 'multipart/form-data; boundary=x', 'application/jsonp'];
-    await concurrently(pairs(withBody(), others), async ([operation, contentType]) => {
+    // The page of the first start sends its form without script too; the one-time secret in it is what no other site knows.
+    const isSetUpByForm = ([{ path }, contentType]: readonly [ApiOperation, string]) => path === '/api/setup' && contentType.endsWith('urlencoded');
+    await concurrently(pairs(withBody(), others).filter((pair) => !isSetUpByForm(pair)), async ([operation, contentType]) => {
       expectProblem(await send(operation, 'name=x', contentType), 415, 'unsupported_media_type', `${name(operation)} ${contentType}`);
     });
   });

@@ -137,6 +137,14 @@ async function call(path: string, init?: RequestInit): Promise<{ status: number;
 }
 type Headers_ = Response['headers'];
 
+/** As `fetch` will not: an odd path, or another host. */
+const raw = (path: string, headers: Record<string, string> = {}) => new Promise<{ status: number; headers: Record<string, unknown>; type: string | undefined; body: string }>((resolve, reject) => {
+  httpRequest(origin + '/', { path, headers }, (response) => {
+    let body = '';
+    response.on('data', (chunk) => { body += String(chunk); }).on('end', () => resolve({ status: response.statusCode!, headers: response.headers, type: response.headers['content-type'], body }));
+  }).on('error', reject).end();
+});
+
 const post = (body: string, contentType = 'application/json') => call('/api/things', { method: 'POST', body, headers: { 'content-type': contentType } });
 const logged = () => lines.map((line) => JSON.parse(line) as Record<string, unknown>);
 
@@ -222,12 +230,6 @@ describe('what cannot be understood', () => {
   });
 
   it('a path that is not validly encoded, or too long, is refused with problem details', async () => {
-    const raw = (path: string) => new Promise<{ status: number; type: string | undefined; body: string }>((resolve, reject) => {
-      httpRequest(origin + '/', { path }, (response) => {
-        let body = '';
-        response.on('data', (chunk) => { body += String(chunk); }).on('end', () => resolve({ status: response.statusCode!, type: response.headers['content-type'], body }));
-      }).on('error', reject).end();
-    });
     expect(await raw('/api/things/%zz')).toMatchObject({ status: 400, type: 'application/problem+json', body: expect.stringContaining('invalid_path') });
     expect(await raw(`/api/things/${'x'.repeat(300)}`)).toMatchObject({ status: expect.any(Number), type: 'application/problem+json' });
   });
@@ -331,17 +333,22 @@ describe('metrics', () => {
 
 describe('the description of the API', () => {
   it('is served with its browser, under a policy that lets only its own scripts run', async () => {
-    const page = await call('/api/docs');
+    const page = await raw('/api/docs', { host: 'localhost:3000' });
     expect(page.status).toBe(200);
-    expect(page.headers.get('content-security-policy')).toContain("script-src 'self';");
-    expect(page.headers.get('content-security-policy')).toContain("frame-ancestors 'none'");
-    const scripts = [...page.text.matchAll(/<script([^>]*)>([^<]*)/g)];
+    expect(page.headers['content-security-policy']).toContain("script-src 'self';");
+    expect(page.headers['content-security-policy']).toContain("frame-ancestors 'none'");
+    const scripts = [...page.body.matchAll(/<script([^>]*)>([^<]*)/g)];
     expect(scripts.length).toBeGreaterThan(2);
     for (const [, attributes, inline] of scripts) expect([attributes, inline?.trim()]).toEqual([expect.stringContaining('src="./docs/'), '']);
-    for (const [, name] of page.text.matchAll(/src="\.\/docs\/([^"]+)"/g)) expect((await call(`/api/docs/${name}`)).status).toBe(200);
+    for (const [, name] of page.body.matchAll(/src="\.\/docs\/([^"]+)"/g)) expect((await call(`/api/docs/${name}`)).status).toBe(200);
     const redirect = await call('/api/docs/oauth2-redirect.html');
     expect([redirect.status, redirect.headers.get('cross-origin-opener-policy')]).toEqual([200, 'unsafe-none']);
     expect((await call('/api/docs/swagger-ui-init.js')).text).toContain('"usePkceWithAuthorizationCodeGrant": true');
+  });
+
+  it('opens under the name that its sign-in leads back to', async () => {
+    const { status, headers } = await call('/api/docs', { redirect: 'manual' });
+    expect([status, headers.get('location')]).toEqual([302, 'http://localhost:3000/api/docs']);
   });
 
   it('derives who may call what from the routes themselves', async () => {

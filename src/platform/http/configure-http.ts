@@ -48,6 +48,11 @@ export function configureHttp(app: NestFastifyApplication, openApi?: OpenApiOpti
   server.addHook('onRoute', ({ method, url }) => routes.add(method, url));
   server.addHook('onRequest', (request, reply, done) => {
     const path = request.url.split('?', 1)[0]!;
+    // Signing in from the page leads back to the issuer's name, which a page that was opened under another one could not follow.
+    if (path === DOCUMENTATION_PATH && request.headers.host?.toLowerCase() !== config.issuerHost) {
+      void reply.redirect(`${config.issuer}${DOCUMENTATION_PATH}`);
+      return;
+    }
     if (path === DOCUMENTATION_PATH || path.startsWith(`${DOCUMENTATION_PATH}/`)) void reply.headers(documentationHeaders(path, config));
     // Answers may hold tokens and personal data: nobody keeps them (RFC 6749 section 5.1).
     else void reply.header('cache-control', 'no-store');

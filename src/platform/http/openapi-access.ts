@@ -12,17 +12,20 @@ const METHODS = ['get', 'post', 'put', 'patch', 'delete', 'head', 'options'] as 
 export const problemSchemas: Readonly<Record<string, Schema>> = {
   FieldProblem: {
     type: 'object', required: ['field', 'message'],
-    properties: { field: { type: 'string', description: 'Path of the field, `scopes.0` for the first of a list.' }, message: { type: 'string' } },
+    properties: {
+      field: { type: 'string', description: 'Path of the field, `scopes.0` for the first of a list.', example: 'agent_name' },
+      message: { type: 'string', example: 'agent_name should not be empty' },
+    },
   },
   Problem: {
     type: 'object', required: ['type', 'title', 'status', 'detail', 'code'], description: 'Problem details (RFC 9457).',
     properties: {
       type: { type: 'string', example: 'about:blank' },
-      title: { type: 'string', description: 'The status in words.' },
-      status: { type: 'integer' },
-      detail: { type: 'string', description: 'One sentence for people.' },
+      title: { type: 'string', description: 'The status in words.', example: 'Bad Request' },
+      status: { type: 'integer', example: 400 },
+      detail: { type: 'string', description: 'One sentence for people.', example: 'agent_name should not be empty.' },
       code: { type: 'string', description: 'For programs: stable.', example: 'invalid_request' },
-      instance: { type: 'string', description: 'Id of the request, as in the x-request-id header.' },
+      instance: { type: 'string', description: 'Id of the request, as in the x-request-id header.', example: '0199f3a1-7c1e-7b1c-9d3e-5a2f6b8c0d1e' },
       errors: { type: 'array', items: { $ref: '#/components/schemas/FieldProblem' }, description: 'What is wrong with which field.' },
     },
   },

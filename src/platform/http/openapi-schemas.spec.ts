@@ -56,7 +56,7 @@ describe('operations', () => {
 
   it('are summed up by the first sentence of their comment, and described by all of it', () => {
     expect(described({ summary: 'Makes a thing, e.g. a small one: `POST /x.y`. It needs\na name.' })).toMatchObject({
-      summary: 'Makes a thing, e.g. a small one: `POST /x.y`', description: 'Makes a thing, e.g. a small one: `POST /x.y`. It needs a name.',
+      summary: 'Makes a thing, e.g. a small one: POST /x.y', description: 'Makes a thing, e.g. a small one: `POST /x.y`. It needs a name.',
     });
     expect(described({ summary: 'Shows a thing.' })).toEqual({ summary: 'Shows a thing', responses: {} });
     expect(described({ summary: 'Is it there? If not, make it.' })).toMatchObject({ summary: 'Is it there?' });

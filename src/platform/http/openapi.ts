@@ -31,7 +31,7 @@ export function createOpenApiDocument(app: INestApplication, config: Pick<Config
   const base = new DocumentBuilder()
     .setTitle('Legate')
     .setVersion(productVersion)
-    .setDescription('The REST API of Legate, an OAuth 2.1 and OpenID Connect authorization server for AI agents. Protocol endpoints are described by the discovery document, /.well-known/openid-configuration.')
+    .setDescription('The REST API of Legate, an OAuth 2.1 and OpenID Connect authorization server for AI agents. Protocol endpoints are described by the discovery document, [/.well-known/openid-configuration](/.well-known/openid-configuration).')
     .setLicense('MIT', 'https://opensource.org/license/mit')
     .setOpenAPIVersion('3.0.3')
     .addOAuth2({

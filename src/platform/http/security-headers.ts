@@ -3,6 +3,9 @@ import type { Config } from '../config/config.js';
 
 const TWO_YEARS = 2 * 365 * 24 * 3600;
 
+/** HSTS (RFC 6797), for answers under https. Subdomains are not ours to promise anything for. */
+export const STRICT_TRANSPORT = `max-age=${TWO_YEARS}`;
+
 /**
  * The headers of everything that Nest serves. Its answers are data, so their policy allows a browser nothing at all, should one
  * ever be made to show them as a page. The protocol's own pages set theirs.
@@ -13,7 +16,7 @@ export function securityHeaders(config: Pick<Config, 'issuer'>): SecurityHeaders
       useDefaults: false,
       directives: { 'default-src': ["'none'"], 'frame-ancestors': ["'none'"], 'base-uri': ["'none'"], 'form-action': ["'none'"] },
     },
-    // Subdomains are not ours to promise anything for.
+    // The same as STRICT_TRANSPORT.
     strictTransportSecurity: config.issuer.startsWith('https:') ? { maxAge: TWO_YEARS, includeSubDomains: false } : false,
     // A client may open the sign-in page in a window of its own and wait there for the answer: cutting the two apart would break it.
     crossOriginOpenerPolicy: false,
