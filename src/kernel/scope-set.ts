@@ -8,6 +8,11 @@ export function isScopeToken(value: string): boolean {
   return SCOPE_TOKEN.test(value);
 }
 
+/** Is this a `scope` parameter as RFC 6749 section 3.3 writes it: scope-tokens with single spaces between them? */
+export function isScopeParameter(value: string): boolean {
+  return value.split(' ').every(isScopeToken);
+}
+
 /** Splits a space-separated scope string, dropping repeats, keeping order. */
 export function parseScope(scope: string | undefined | null): string[] {
   if (!scope) return [];

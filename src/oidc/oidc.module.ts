@@ -7,7 +7,9 @@ import { ScopesModule } from '../modules/scopes/scopes.module.js';
 import { UsersModule } from '../modules/users/users.module.js';
 import { AccessTokenFormat } from './access-token-format.js';
 import { Accounts } from './accounts.service.js';
+import { FastPath } from './fast-path/fast-path.service.js';
 import { AtomicGrants } from './grants/atomic-grants.js';
+import { ClientCredentialsGrant } from './grants/client-credentials.service.js';
 import { ProtocolGrants } from './grants/protocol-grants.service.js';
 import { ConsentPresenter } from './interactions/consent-presenter.service.js';
 import { InteractionsController } from './interactions/interactions.controller.js';
@@ -27,7 +29,7 @@ import { ProtocolUpkeep } from './upkeep.service.js';
   imports: [OrganizationsModule, UsersModule, ScopesModule, ResourcesModule, ClientsModule, AgentsModule],
   controllers: [InteractionsController, LandingPageController, SetupPageController],
   providers: [
-    AccessTokenFormat, Accounts, AtomicGrants, ConsentPresenter, Interactions, Pages, ProtocolGrants, ProtocolObjects,
+    AccessTokenFormat, Accounts, AtomicGrants, ClientCredentialsGrant, ConsentPresenter, FastPath, Interactions, Pages, ProtocolGrants, ProtocolObjects,
     ProtocolPages, ProtocolPolicies, ProtocolServer, ProtocolStorage, ProtocolUpkeep, ProviderFactory,
   ],
   exports: [ProtocolServer],

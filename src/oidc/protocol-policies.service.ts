@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { errors, type Client, type KoaContextWithOIDC, type ResourceServer } from 'oidc-provider';
 import { parseScope } from '../kernel/scope-set.js';
+import type { ClientRecord } from '../modules/clients/clients.service.js';
 import { ResourcesService } from '../modules/resources/resources.service.js';
 import { offeredScopes } from '../modules/tokens/offered-scopes.js';
 import { Config } from '../platform/config/config.js';
@@ -18,6 +19,17 @@ interface PolicedToken {
   isSenderConstrained?(): boolean;
 }
 
+/**
+ * A token may be seen by its own client, by a resource server it is meant for, and by a client that administers tokens, within
+ * one organization; each has to prove who it is, which a public client cannot (RFC 7662 section 2.1).
+ */
+export function maySeeToken(client: ClientRecord, token: { readonly clientId?: string; readonly tenantId: unknown; readonly audience?: string | string[] }): boolean {
+  if (client.tokenEndpointAuthMethod === 'none') return false;
+  if (token.clientId === client.id) return true;
+  if (client.organizationId === null || token.tenantId !== client.organizationId) return false;
+  return [token.audience ?? []].flat().some((audience) => client.servedResources.has(audience)) || client.scopes.has('tokens:read');
+}
+
 /** Who may see or end a token, and what a client may ask of a resource. */
 @Injectable()
 export class ProtocolPolicies {
@@ -25,18 +37,9 @@ export class ProtocolPolicies {
 
   constructor(private readonly config: Config, private readonly resources: ResourcesService) {}
 
-  /**
-   * A token may be seen by its own client, by a resource server it is meant for, and by a client that administers tokens,
-   * within one organization; each has to prove who it is, which a public client cannot (RFC 7662 section 2.1). Anybody else
-   * learns that it is inactive (section 2.2), and that is on record.
-   */
+  /** Whoever may not see a token learns that it is inactive (RFC 7662 section 2.2), and that is on record. */
   async mayIntrospect(ctx: KoaContextWithOIDC, client: Client, token: PolicedToken): Promise<boolean> {
-    const record = clientRecordOf(client);
-    const isProven = client.clientAuthMethod !== 'none';
-    if (isProven && token.clientId === record.id) return true;
-    const isOfOrganization = record.organizationId !== null && token.extra?.['tenant_id'] === record.organizationId;
-    const isServed = [token.aud ?? []].flat().some((audience) => record.servedResources.has(audience));
-    if (isProven && isOfOrganization && (isServed || record.scopes.has('tokens:read'))) return true;
+    if (maySeeToken(clientRecordOf(client), { clientId: token.clientId, tenantId: token.extra?.['tenant_id'], audience: token.aud })) return true;
     stateOf(ctx.req).refusal = { event: 'introspection.error', error: new errors.AccessDenied('the client may not see this token') };
     return false;
   }

@@ -4,7 +4,8 @@ import type { Provider } from 'oidc-provider';
 import { KeyRing } from '../platform/crypto/key-ring.service.js';
 import { TokenVerifier } from '../modules/tokens/token-verifier.service.js';
 import { Metrics } from '../platform/metrics/metrics.js';
-import { bufferBody } from './form-body.js';
+import { FastPath } from './fast-path/fast-path.service.js';
+import { bufferBody, offerBody } from './form-body.js';
 import { ProtocolGrants } from './grants/protocol-grants.service.js';
 import { presentToken } from './presented-token.js';
 import { ProtocolStorage } from './protocol-storage.service.js';
@@ -24,6 +25,7 @@ export class ProtocolServer implements OnApplicationBootstrap {
     private readonly grants: ProtocolGrants,
     private readonly keyRing: KeyRing,
     private readonly verifier: TokenVerifier,
+    private readonly fastPath: FastPath,
     private readonly metrics: Metrics,
   ) {}
 
@@ -46,6 +48,8 @@ export class ProtocolServer implements OnApplicationBootstrap {
 
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     bufferBody(request);
+    if (await this.fastPath.answer(request, response)) return;
+    offerBody(request);
     try {
       await presentToken(request, this.verifier);
     } catch (error) {
