@@ -24,7 +24,7 @@ export function bufferBody(request: BufferedRequest): void {
     });
     request.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
     request.on('error', reject);
-    request.on('close', () => reject(new Error('the connection was closed')));
+    request.on('close', () => { if (!request.complete) reject(new Error('the connection was closed')); });
   });
   // Nobody may ever ask for it.
   body.catch(() => undefined);
