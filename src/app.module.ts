@@ -5,6 +5,7 @@ import { DemoModule } from './modules/admin/demo.module.js';
 import { AgentsModule } from './modules/agents/agents.module.js';
 import { AuditModule } from './modules/audit/audit.module.js';
 import { ClientsModule } from './modules/clients/clients.module.js';
+import { DelegationModule } from './modules/delegation/delegation.module.js';
 import { OrganizationsModule } from './modules/organizations/organizations.module.js';
 import { ResourcesModule } from './modules/resources/resources.module.js';
 import { ScopesModule } from './modules/scopes/scopes.module.js';
@@ -33,7 +34,7 @@ export class AppModule {
       module: AppModule,
       imports: [
         ConfigModule.forRoot(config), LoggingModule.forRoot(log), MetricsModule, DatabaseModule, CryptoModule, RedisModule, HealthModule, HttpModule,
-        AuditModule, OrganizationsModule, UsersModule, ScopesModule, ResourcesModule, ClientsModule, AgentsModule, TokensModule, AdminModule,
+        AuditModule, OrganizationsModule, UsersModule, ScopesModule, ResourcesModule, ClientsModule, AgentsModule, DelegationModule, TokensModule, AdminModule,
         ...(config.demoApi ? [DemoModule] : []),
         OidcModule,
       ],

@@ -9,12 +9,14 @@ interface Page { data: Record<string, unknown>[]; next_cursor: string | null }
 let server: TestServer;
 let token: string;
 let organizationId: string;
+let ownId: string;
 let lists: ApiOperation[];
 
 /** How each list gets longer by one. A list that is missing here fails the test. */
 const GROW: Readonly<Record<string, (index: number) => Promise<unknown>>> = {
   '/api/agents': (index) => make('/api/agents/register', { agent_name: `agent ${index}` }),
   '/api/clients': (index) => make('/api/admin/clients/register', { client_name: `client ${index}`, grant_types: ['client_credentials'], scopes: ['agents:read'] }),
+  '/api/delegations': (index) => delegation(index),
   '/api/organizations': (index) => make('/api/organizations', { name: `organization ${index}` }),
   '/api/resources': (index) => make('/api/resources', { identifier: `https://api${index}.example`, name: `API ${index}` }),
   '/api/scopes': (index) => make('/api/scopes', { name: `thing${index}:read` }),
@@ -25,12 +27,14 @@ const GROW: Readonly<Record<string, (index: number) => Promise<unknown>>> = {
 /** Lists that show what another one shows. */
 const THE_SAME: Readonly<Record<string, string>> = {
   '/api/agents/list': '/api/agents', '/api/scopes/registry': '/api/scopes', '/api/organizations/{id}/members': '/api/users',
+  '/api/delegations/principal/{id}': '/api/delegations',
 };
 
 beforeAll(async () => {
   server = await startServer();
   token = (await signIn(server, ADMIN)).accessToken;
-  organizationId = (await call<{ organization: { id: string } }>(server, 'GET', '/api/auth/me', { token })).body.organization.id;
+  const me = (await call<{ subject: string; organization: { id: string } }>(server, 'GET', '/api/auth/me', { token })).body;
+  [organizationId, ownId] = [me.organization.id, me.subject];
   lists = (await describedOperations(server)).filter(({ method, queryParameters }) => method === 'GET' && queryParameters.some(({ name }) => name === 'cursor'));
   for (let index = 0; index < 3; index += 1) for (const grow of Object.values(GROW)) await grow(index);
 }, 60_000);
@@ -51,12 +55,18 @@ async function consent(index: number): Promise<void> {
   await signIn(server, ADMIN, { client: { clientId: String(client['client_id']), redirectUri } });
 }
 
+async function delegation(index: number): Promise<void> {
+  const { credentials } = await make('/api/agents/register', { agent_name: `delegate ${index} ${Math.random()}` }) as { credentials: { client_id: string; registration_token: string } };
+  await call(server, 'POST', '/api/agents/activate', { body: { registration_token: credentials.registration_token } });
+  await make('/api/delegations', { agent_id: credentials.client_id, scopes: ['agents:read'] });
+}
+
 function keyOf(row: Record<string, unknown>): string {
   return String(row['id'] ?? row['token_id'] ?? row['client_id'] ?? row['name']);
 }
 
 function at(path: string): string {
-  return withParameters(path, parametersOf(path).map(() => organizationId));
+  return withParameters(path, parametersOf(path).map((prefix) => (prefix.includes('/principal/') ? ownId : organizationId)));
 }
 
 async function page(path: string, query: string): Promise<Page> {

@@ -35,6 +35,8 @@ export interface Tenant {
   readonly consentId: string;
   readonly tokenId: string;
   readonly enrolmentToken: string;
+  /** From the owner to the agent. */
+  readonly delegationId: string;
 }
 
 /**
@@ -72,6 +74,7 @@ export async function makeTenant(server: ServerAddress, administrator: string, n
   const agentMachine = await machine(credentials['client_id']!, credentials['client_secret']!, 'agents');
   const clientMachine = await machine(String(client['client_id']), String(client['client_secret']), 'clients');
   const consents = await call<{ data: { id: string; client: { client_id: string } }[] }>(server, 'GET', '/api/users/me/consents', { token });
+  const delegation = await make('/api/delegations', { agent_id: agentMachine.id, scopes: [`${slug}:read`], purpose: `${name} delegation`, max_depth: 1 });
   const enrolment = await make(`/api/organizations/${id}/enrolment-token`, {});
   return {
     id, slug, name,
@@ -87,6 +90,7 @@ export async function makeTenant(server: ServerAddress, administrator: string, n
     consentId: consents.body.data.find(({ client: { client_id } }) => client_id === web.clientId)!.id,
     tokenId: decodeJwt(token).jti!,
     enrolmentToken: String(enrolment['enrolment_token']),
+    delegationId: String(delegation['id']),
   };
 }
 
@@ -103,7 +107,7 @@ export function marksOf(tenant: Tenant): string[] {
   const machines = [tenant.agent, tenant.client].flatMap(({ id, secretId }) => [id, secretId]);
   return [
     tenant.id, tenant.slug, tenant.name, ...people, ...machines, tenant.application.clientId, tenant.scope.id, tenant.resource.id, tenant.opaqueResource.id,
-    tenant.consentId, tenant.tokenId, ...Object.values(tenant.tokens).map((token) => decodeJwt(token).jti!),
+    tenant.consentId, tenant.tokenId, tenant.delegationId, ...Object.values(tenant.tokens).map((token) => decodeJwt(token).jti!),
   ];
 }
 

@@ -1,14 +1,12 @@
 import { ArrayMaxSize, ArrayUnique, IsArray, IsEmail, IsIn, IsObject, IsOptional, IsString, Matches, MaxLength } from 'class-validator';
 import { IsJsonObject } from '../../platform/http/json-object.js';
 import { PageQuery } from '../../platform/http/page.js';
-import { IsDisplayName, IsPlainText, IsScopeToken, IsSlug } from '../../platform/http/validation.js';
+import { IsDateTime, IsDisplayName, IsPlainText, IsScopeToken, IsSlug } from '../../platform/http/validation.js';
 import type { ClientJwks } from '../clients/client.entity.js';
 import type { ClientSecret } from '../clients/client-secret.entity.js';
 import { AGENT_STATUSES, AGENT_TYPES, TRUST_LEVELS } from './agent.entity.js';
 import type { AgentWithClient } from './agents.service.js';
 
-/** RFC 3339, with its offset: without one nobody knows which hour is meant. */
-const DATE_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
 const AUTH_METHODS = ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'];
 
 export class AgentsQuery extends PageQuery {
@@ -143,7 +141,7 @@ export class CreateAgentSecretDto {
   label?: string | null;
 
   /** When it ends by itself (RFC 3339). Without it, when it is retired. */
-  @IsOptional() @Matches(DATE_TIME, { message: 'expires_at must be a date and time with its offset (RFC 3339), such as 2030-01-31T12:00:00Z' })
+  @IsOptional() @IsDateTime()
   expires_at?: string | null;
 }
 

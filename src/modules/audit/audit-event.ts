@@ -14,6 +14,7 @@ export const AUDIT_EVENT_TYPES = [
   'client.registered', 'client.updated', 'client.deleted', 'client.secret_added', 'client.secret_retired',
   'agent.registered', 'agent.activated', 'agent.updated', 'agent.suspended', 'agent.resumed', 'agent.deactivated', 'agent.password_changed',
   'consent.granted', 'consent.refused', 'consent.revoked',
+  'delegation.created', 'delegation.revoked',
   'token.issued', 'token.refused', 'token.revoked', 'token.reuse_detected',
   'authorization.refused', 'introspection.refused', 'revocation.refused', 'access.refused', 'request.refused',
   'key.created', 'key.rotated', 'key.retired',

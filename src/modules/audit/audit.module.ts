@@ -2,11 +2,12 @@ import { Global, Module } from '@nestjs/common';
 import { RefusalRecorder } from '../../platform/http/refusal-recorder.js';
 import { AuditHealth } from './audit-health.service.js';
 import { AuditLog } from './audit-log.service.js';
+import { Endings } from './endings.service.js';
 import { RequestRefusals } from './request-refusals.service.js';
 
 @Global()
 @Module({
-  providers: [AuditLog, AuditHealth, { provide: RefusalRecorder, useClass: RequestRefusals }],
-  exports: [AuditLog, RefusalRecorder],
+  providers: [AuditLog, AuditHealth, Endings, { provide: RefusalRecorder, useClass: RequestRefusals }],
+  exports: [AuditLog, Endings, RefusalRecorder],
 })
 export class AuditModule {}

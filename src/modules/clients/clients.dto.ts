@@ -1,12 +1,10 @@
-import { ArrayMaxSize, ArrayUnique, IsArray, IsBoolean, IsIn, IsObject, IsOptional, IsString, Matches, MaxLength } from 'class-validator';
+import { ArrayMaxSize, ArrayUnique, IsArray, IsBoolean, IsIn, IsObject, IsOptional, IsString, MaxLength } from 'class-validator';
 import { IsJsonObject } from '../../platform/http/json-object.js';
 import { PageQuery } from '../../platform/http/page.js';
-import { IsDisplayName, IsPlainText, IsScopeToken } from '../../platform/http/validation.js';
+import { IsDateTime, IsDisplayName, IsPlainText, IsScopeToken } from '../../platform/http/validation.js';
 import { APPLICATION_TYPES, AUTH_METHODS, CLIENT_STATUSES, type Client, type ClientJwks } from './client.entity.js';
 import type { ClientSecret } from './client-secret.entity.js';
 
-/** RFC 3339, with its offset: without one nobody knows which hour is meant. */
-const DATE_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
 
 export class ClientsQuery extends PageQuery {
   /** Only clients of this status. Without it all but the deactivated. */
@@ -130,7 +128,7 @@ export class CreateSecretDto {
   label?: string | null;
 
   /** When it ends by itself (RFC 3339). Without it, when it is retired. */
-  @IsOptional() @Matches(DATE_TIME, { message: 'expires_at must be a date and time with its offset (RFC 3339), such as 2030-01-31T12:00:00Z' })
+  @IsOptional() @IsDateTime()
   expires_at?: string | null;
 }
 

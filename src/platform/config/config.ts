@@ -41,6 +41,9 @@ export const settingGroups = {
     LEGATE_DEMO_API: dependentFlag('Serves the demo API under /api/demo. Refused in production.', '1 in development, 0 in production'),
     LEGATE_OPEN_REGISTRATION: flag('Lets anybody register an agent, without scopes until someone approves.'),
   },
+  'Authority': {
+    LEGATE_DELEGATION_DEPTH: wholeNumber('How many agents a chain of delegations may have, from the principal to the last one that acts.', { min: 1, max: 20, fallback: 5 }),
+  },
   'Lifetimes': {
     LEGATE_ACCESS_TOKEN_TTL: seconds('Lifetime of access tokens whose resource does not set one.', 600),
     LEGATE_LOGIN_TTL: seconds('For how long after an agent logged in (/api/auth/login) its access tokens may be renewed (/api/auth/refresh).', 12 * 3600),
@@ -63,6 +66,7 @@ export const environmentSchema = z.object({
   ...settingGroups.Secrets,
   ...settingGroups['First start'],
   ...settingGroups.Features,
+  ...settingGroups.Authority,
   ...settingGroups.Lifetimes,
   ...settingGroups['Observing it'],
 }).strict();
@@ -89,6 +93,7 @@ export class Config {
   readonly bootstrap: { readonly adminEmail?: string; readonly adminPassword?: string; readonly clientSecret?: string };
   readonly demoApi: boolean;
   readonly openRegistration; readonly trustedProxies;
+  readonly delegationDepth;
   readonly accessTokenTtl; readonly loginTtl; readonly refreshTokenTtl; readonly refreshReplayWindow;
   readonly sessionTtl; readonly sessionIdleTtl: number;
   readonly keyRotationDays; readonly jwksMaxAge;
@@ -123,6 +128,7 @@ export class Config {
     };
     this.demoApi = environment.LEGATE_DEMO_API ?? environment.LEGATE_MODE === 'development';
     this.openRegistration = environment.LEGATE_OPEN_REGISTRATION;
+    this.delegationDepth = environment.LEGATE_DELEGATION_DEPTH;
     this.trustedProxies = environment.LEGATE_TRUSTED_PROXIES;
     this.accessTokenTtl = environment.LEGATE_ACCESS_TOKEN_TTL;
     this.loginTtl = environment.LEGATE_LOGIN_TTL;

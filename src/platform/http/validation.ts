@@ -47,3 +47,11 @@ export function IsSlug(): PropertyDecorator {
     Matches(/^[a-z0-9]+(-[a-z0-9]+)*$/, { message: '$property must be lower-case letters, digits and single hyphens' })(target, key as string);
   };
 }
+
+/** RFC 3339, with its offset: without one nobody knows which hour is meant. */
+const DATE_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
+
+/** A date and time with its offset. */
+export function IsDateTime(): PropertyDecorator {
+  return Matches(DATE_TIME, { message: '$property must be a date and time with its offset (RFC 3339), such as 2030-01-31T12:00:00Z' });
+}

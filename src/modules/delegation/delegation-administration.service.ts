@@ -1,0 +1,140 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { epochSeconds } from '../../kernel/clock.js';
+import { covers } from '../../kernel/scope-set.js';
+import { Config } from '../../platform/config/config.js';
+import type { Caller } from '../../platform/http/caller.js';
+import { doneBy, type AuditEvent } from '../audit/audit-event.js';
+import { AuditLog } from '../audit/audit-log.service.js';
+import { Endings } from '../audit/endings.service.js';
+import { attenuate } from './attenuation.js';
+import type { Authority } from './authority.js';
+import { DelegationDirectory } from './delegation-directory.service.js';
+import { DelegationGrant } from './delegation-grant.entity.js';
+import { authorityOf, DelegationGrants } from './delegation-grants.service.js';
+import { delegationIsDead } from './delegation-liveness.js';
+import { DelegationParties } from './delegation-parties.service.js';
+import type { CreateDelegationDto, DelegatedAuthorityDto, DelegateOnwardsDto } from './delegations.dto.js';
+import { actingForAnother, delegationOver, delegationWidens, expiryInThePast, notTheDelegate } from './delegation.errors.js';
+
+/** How long a delegation stands that does not say when it ends. Seconds. */
+const DEFAULT_TTL = 365 * 24 * 3600;
+
+/** What callers of the API do with delegations. */
+@Injectable()
+export class DelegationAdministration {
+  constructor(
+    private readonly config: Config,
+    private readonly dataSource: DataSource,
+    private readonly grants: DelegationGrants,
+    private readonly directory: DelegationDirectory,
+    private readonly parties: DelegationParties,
+    private readonly audit: AuditLog,
+    private readonly endings: Endings,
+  ) {}
+
+  /**
+   * Delegates the principal's own authority: as much of it as they hold, and no more than the caller may hand out.
+   *
+   * @throws DomainError `acting_for_another`, `principal_not_yours`, `principal_not_found`, `delegate_not_found`, `delegation_to_self`, `scopes_not_held`,
+   *   `authority_not_held`, `unknown_scope`, `unknown_resource`, `delegation_widens`, `expiry_in_the_past`, `role_above_own`
+   */
+  async create(caller: Caller, body: CreateDelegationDto): Promise<DelegationGrant> {
+    if (caller.act !== undefined) throw actingForAnother();
+    const principal = await this.parties.principal(caller, body.principal_id);
+    const agentId = await this.parties.delegate(caller.organizationId, body.agent_id, principal.id);
+    await this.parties.assertHandsOut(caller, principal, body.scopes);
+    const above: Authority = {
+      scopes: body.scopes, tools: null, resources: null, authorizationDetails: body.authorization_details ?? [], maxDepth: this.config.delegationDepth,
+      notBefore: null, expiresAt: null, maxTokenTtl: null, maxUses: null,
+    };
+    const authority = this.narrowed(above, { maxDepth: 0, expiresAt: epochSeconds() + DEFAULT_TTL, ...askedOf(body) });
+    return this.dataSource.transaction(async (manager) => {
+      await this.parties.assertKnown(manager, caller.organizationId, { scopes: body.scopes, resources: authority.resources });
+      const grant = await this.grants.insert(manager, {
+        ...authority, organizationId: caller.organizationId, origin: principal.origin, principalKind: principal.kind, principalId: principal.id, agentId, purpose: body.purpose ?? null,
+      });
+      await this.record(manager, caller, 'delegation.created', grant, detailsOf(grant));
+      return grant;
+    });
+  }
+
+  /**
+   * The agent that a delegation was made to hands it on, narrower.
+   * @throws DomainError `delegation_not_found`, `not_the_delegate`, `delegation_over`, `delegate_not_found`, `delegation_to_self`, `delegation_widens`,
+   *   `unknown_scope`, `unknown_resource`, `expiry_in_the_past`
+   */
+  async handOn(caller: Caller, id: string, body: DelegateOnwardsDto): Promise<DelegationGrant> {
+    const { grant: seen } = await this.directory.get(caller, id);
+    if (caller.kind !== 'agent' || caller.act !== undefined || seen.agentId !== caller.subject) throw notTheDelegate();
+    const agentId = await this.parties.delegate(caller.organizationId, body.agent_id, caller.subject);
+    return this.dataSource.transaction(async (manager) => {
+      // Held, so that a revocation comes either before the new link, which is then refused, or after it, and finds it.
+      const above = await manager.createQueryBuilder(DelegationGrant, 'd').setLock('pessimistic_read').where('d.id = :id', { id }).getOne();
+      if (!above || !await this.isAlive(manager, id)) throw delegationOver();
+      const authority = this.narrowed(authorityOf(above), askedOf(body));
+      // Its scopes were known when the first link was made, and may be narrower than any name that is registered.
+      await this.parties.assertKnown(manager, caller.organizationId, { scopes: [], resources: authority.resources });
+      const grant = await this.grants.insert(manager, {
+        ...authority, above, organizationId: caller.organizationId, origin: 'delegate', principalKind: 'agent', principalId: caller.subject, agentId, purpose: body.purpose ?? above.purpose,
+      });
+      await this.record(manager, caller, 'delegation.created', grant, detailsOf(grant));
+      return grant;
+    });
+  }
+
+  /**
+   * Whoever sees a delegation may end it: the principal takes it back, the agent gives it back, and whoever runs the organization
+   * stops it. One that is over stays as it is.
+   *
+   * @throws DomainError `delegation_not_found`
+   */
+  async revoke(caller: Caller, id: string): Promise<void> {
+    const { grant } = await this.directory.get(caller, id);
+    await this.dataSource.transaction(async (manager) => {
+      const counts = await this.endings.below(manager, { kind: 'delegation', id, organizationId: grant.organizationId });
+      const delegations = await this.grants.revoke(manager, id);
+      if (delegations === undefined) return;
+      await this.record(manager, caller, 'delegation.revoked', grant, { agent_id: grant.agentId, ended: { ...counts, delegations } });
+    });
+  }
+
+  private narrowed(above: Authority, asked: Partial<Authority>): Authority {
+    const made = attenuate(above, asked, { covers });
+    if ('widenings' in made) throw delegationWidens(made.widenings);
+    const { expiresAt, notBefore } = made.authority;
+    if (expiresAt !== null && expiresAt <= Math.max(epochSeconds(), notBefore ?? 0)) throw expiryInThePast();
+    return made.authority;
+  }
+
+  private async isAlive(manager: EntityManager, id: string): Promise<boolean> {
+    const rows = await manager.query<unknown[]>(`SELECT FROM delegation_grants d WHERE d.id = $1 AND NOT coalesce(${delegationIsDead('d', 'to_timestamp($2)')}, false)`, [id, epochSeconds()]);
+    return rows.length === 1;
+  }
+
+  private async record(manager: EntityManager, caller: Caller, type: 'delegation.created' | 'delegation.revoked', grant: DelegationGrant, details: AuditEvent['details']): Promise<void> {
+    await this.audit.recordIn(manager, {
+      type, outcome: 'success', organization_id: grant.organizationId, ...doneBy(caller), subject: grant.subjectId, target: { kind: 'delegation', id: grant.id }, details,
+    });
+  }
+}
+
+/** What a request says; what it leaves out stays as it is above. */
+function askedOf(body: DelegatedAuthorityDto & { readonly scopes?: string[] }): Partial<Authority> {
+  const asked: { [Member in keyof Authority]: Authority[Member] | undefined } = {
+    scopes: body.scopes, tools: body.tools, resources: body.constraints?.resources, authorizationDetails: body.authorization_details, maxDepth: body.max_depth,
+    notBefore: numericDate(body.constraints?.not_before), expiresAt: numericDate(body.expires_at), maxTokenTtl: body.constraints?.max_token_ttl, maxUses: body.max_uses,
+  };
+  return Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined)) as Partial<Authority>;
+}
+
+function numericDate(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Math.floor(Date.parse(text) / 1000);
+}
+
+function detailsOf(grant: DelegationGrant): AuditEvent['details'] {
+  return {
+    agent_id: grant.agentId, origin: grant.origin, principal: { kind: grant.principalKind, id: grant.principalId }, parent_grant_id: grant.parentGrantId, scope: grant.scopes.join(' '),
+    tools: grant.tools, resources: grant.resources, purpose: grant.purpose, max_depth: grant.maxDepth, max_uses: grant.maxUses, expires_at: grant.expiresAt?.toISOString(),
+  };
+}

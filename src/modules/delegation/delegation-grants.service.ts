@@ -1,0 +1,113 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { InjectRepository } from '@nestjs/typeorm';
+import { In, Repository, type EntityManager } from 'typeorm';
+import { nowDate } from '../../kernel/clock.js';
+import { isId, newId } from '../../kernel/ids.js';
+import { ChangeFeed } from '../../platform/database/change-feed.js';
+import { notifyChanged } from '../../platform/database/notify.js';
+import { ShortLivedCache } from '../../platform/database/short-lived-cache.js';
+import type { Authority } from './authority.js';
+import { DelegationGrant, type DelegationGrantId } from './delegation-grant.entity.js';
+
+/** Who delegates to whom, and what. */
+export interface NewDelegation extends Authority, Pick<DelegationGrant, 'organizationId' | 'origin' | 'principalKind' | 'principalId' | 'agentId' | 'purpose'> {
+  /** The delegation that this one hands on; none when the principal's own authority is delegated. */
+  readonly above?: DelegationGrant;
+}
+
+/** A delegation and everything above it, the topmost first. Never empty; the last one is the delegation itself. */
+export type DelegationPath = readonly [DelegationGrant, ...DelegationGrant[]];
+
+/** What other modules need of delegations. Nothing here is recorded: the caller's transaction ends with its own event. */
+@Injectable()
+export class DelegationGrants implements OnModuleInit {
+  /** Bounds of a delegation never change; whether it is alive is judged when something is issued for it. */
+  private readonly paths = new ShortLivedCache<DelegationPath>((id) => this.load(id));
+
+  constructor(@InjectRepository(DelegationGrant) private readonly grants: Repository<DelegationGrant>, private readonly changes: ChangeFeed) {}
+
+  onModuleInit(): void {
+    this.changes.subscribe((kind, id) => {
+      if (kind === 'delegation') this.paths.invalidate(id);
+      else if (kind === '*') this.paths.clear();
+    });
+  }
+
+  /** Undefined when there is no such delegation. It may be a second old, and over. Not for use inside a transaction. */
+  path(id: string): Promise<DelegationPath | undefined> {
+    return isId(id) ? this.paths.get(id) : Promise.resolve(undefined);
+  }
+
+  /** The delegations that one principal made to one agent and that are not revoked or expired, the newest first. */
+  async between(organizationId: string, principalId: string, agentId: string): Promise<DelegationGrant[]> {
+    return this.grants.createQueryBuilder('d')
+      .where('d.organizationId = :organizationId AND d.principalId = :principalId AND d.agentId = :agentId', { organizationId, principalId, agentId })
+      .andWhere('d.revokedAt IS NULL AND (d.expiresAt IS NULL OR d.expiresAt > :at)', { at: nowDate() })
+      .orderBy('d.id', 'DESC').limit(50).getMany();
+  }
+
+  async insert(manager: EntityManager, { above, ...given }: NewDelegation): Promise<DelegationGrant> {
+    const grant = manager.create(DelegationGrant, {
+      id: newId<DelegationGrantId>(),
+      organizationId: given.organizationId, origin: given.origin, principalKind: given.principalKind, principalId: given.principalId, agentId: given.agentId,
+      subjectKind: above?.subjectKind ?? given.principalKind, subjectId: above?.subjectId ?? given.principalId,
+      parentGrantId: above?.id ?? null, ancestors: above ? [...above.ancestors, above.id] : [],
+      scopes: [...given.scopes], tools: given.tools && [...given.tools], resources: given.resources && [...given.resources],
+      authorizationDetails: [...given.authorizationDetails], purpose: given.purpose, maxDepth: given.maxDepth,
+      notBefore: dateOf(given.notBefore), expiresAt: dateOf(given.expiresAt), maxTokenTtl: given.maxTokenTtl, maxUses: given.maxUses, uses: 0,
+      createdAt: nowDate(), revokedAt: null,
+    });
+    // As a plain object: TypeORM's type of what can be inserted cannot hold JSON of unknown shape.
+    await manager.insert(DelegationGrant, { ...grant } as object);
+    return grant;
+  }
+
+  /**
+   * Ends a delegation and marks everything below it. Answers how many ended besides it, and undefined when it was over before.
+   */
+  async revoke(manager: EntityManager, id: string): Promise<number | undefined> {
+    const at = nowDate();
+    const [, count] = await manager.query<[unknown[], number]>('UPDATE delegation_grants SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL', [id, at]);
+    if (count === 0) return undefined;
+    const [, below] = await manager.query<[unknown[], number]>('UPDATE delegation_grants SET revoked_at = $2 WHERE ancestors @> ARRAY[$1::uuid] AND revoked_at IS NULL', [id, at]);
+    await notifyChanged(manager, 'delegation', id);
+    return below;
+  }
+
+  /**
+   * Counts one use of a delegation and of each one above it that has a limit. Answers false when one of them is used up:
+   * the caller's transaction must not go on then.
+   */
+  async spend(manager: EntityManager, path: DelegationPath): Promise<boolean> {
+    const limited = path.filter(({ maxUses }) => maxUses !== null).map(({ id }) => id);
+    if (limited.length === 0) return true;
+    const [, count] = await manager.query<[unknown[], number]>('UPDATE delegation_grants SET uses = uses + 1 WHERE id = ANY ($1) AND uses < max_uses', [limited]);
+    return count === limited.length;
+  }
+
+  private async load(id: string): Promise<DelegationPath | undefined> {
+    const grant = await this.grants.findOneBy({ id: id as DelegationGrantId });
+    if (!grant) return undefined;
+    const above = grant.ancestors.length === 0 ? [] : await this.grants.findBy({ id: In(grant.ancestors) });
+    const byId = new Map(above.map((one) => [one.id, one]));
+    // One that is missing makes the delegation dead, which the ledger finds; it cannot be judged here either.
+    const path = grant.ancestors.flatMap((ancestor) => byId.get(ancestor) ?? []);
+    return path.length === grant.ancestors.length ? [...path, grant] as unknown as DelegationPath : undefined;
+  }
+}
+
+/** The bounds of a delegation, for attenuation. */
+export function authorityOf(grant: DelegationGrant): Authority {
+  return {
+    scopes: grant.scopes, tools: grant.tools, resources: grant.resources, authorizationDetails: grant.authorizationDetails, maxDepth: grant.maxDepth,
+    notBefore: numericDate(grant.notBefore), expiresAt: numericDate(grant.expiresAt), maxTokenTtl: grant.maxTokenTtl, maxUses: grant.maxUses,
+  };
+}
+
+function dateOf(at: number | null): Date | null {
+  return at === null ? null : new Date(at * 1000);
+}
+
+function numericDate(at: Date | null): number | null {
+  return at === null ? null : Math.floor(at.getTime() / 1000);
+}
