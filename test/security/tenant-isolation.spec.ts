@@ -179,6 +179,15 @@ describe('tokens of another organization', () => {
     };
   }
 
+  /** As those see it who may: a client that administers tokens there, and of refresh tokens, which it cannot ask about, the owner. */
+  async function isAlive(kind: string, token: string): Promise<boolean> {
+    if (kind !== 'refresh') return (await post(server, '/api/oauth/introspect', { token }, { basic: basic(victim.client) })).body['active'] === true;
+    const query = `client_id=${victim.application.clientId}&subject=${victim.people.owner.id}`;
+    const { body } = await call<{ data: { kind: string; active: boolean }[] }>(server, 'GET', `/api/admin/tokens?${query}`, { token: victim.tokens.owner });
+    const known = body.data.filter((row) => row.kind === 'refresh_token');
+    return known.length === 1 && known[0]!.active;
+  }
+
   it('are inactive for whoever asks, and cannot be ended', async () => {
     for (const [kind, token] of Object.entries(await victimTokens())) {
       for (const machine of [attacker.client, attacker.agent]) {
@@ -189,9 +198,7 @@ describe('tokens of another organization', () => {
       await post(server, '/api/oauth/revoke', { token, client_id: attacker.application.clientId });
       const inspected = await call(server, 'POST', '/api/admin/tokens/introspect', { token: attacker.tokens.owner, body: { token } });
       expect({ kind, status: inspected.status, body: inspected.body }).toEqual({ kind, status: 200, body: { active: false } });
-      const asker: Record<string, string> = kind === 'refresh' ? { client_id: victim.application.clientId } : {};
-      const still = await post(server, '/api/oauth/introspect', { token, ...asker }, kind === 'refresh' ? {} : { basic: basic(victim.client) });
-      expect({ kind, active: still.body['active'] }).toEqual({ kind, active: true });
+      expect({ kind, active: await isAlive(kind, token) }).toEqual({ kind, active: true });
     }
   });
 
@@ -248,5 +255,25 @@ describe('what belongs to the installation', () => {
       const suspended = await call(server, 'PUT', `/api/organizations/${attacker.id}`, { token, body: { status: 'suspended' } });
       expect({ caller, statuses: [listed.status, rotated.status, suspended.status] }).toEqual({ caller, statuses: [403, 403, 403] });
     }
+  });
+});
+
+describe('what a caller may not set', () => {
+  it.each<[string, CallerName, (own: Tenant) => [method: string, path: string, body: object], string]>([
+    ['somebody new as an owner', 'admin', () => ['POST', '/api/users', { email: 'another-owner@example.com', role: 'owner' }], 'role_above_own'],
+    ['an owner by a client with every scope', 'client', () => ['POST', '/api/users', { email: 'another-owner@example.com', role: 'owner' }], 'role_above_own'],
+    ['themselves as an owner', 'admin', ({ id, people }) => ['PUT', `/api/organizations/${id}/members/${people.admin.id}`, { role: 'owner' }], 'role_above_own'],
+    ['their owner as a member', 'admin', ({ id, people }) => ['PUT', `/api/organizations/${id}/members/${people.owner.id}`, { role: 'member' }], 'role_above_own'],
+    ['their owner as disabled', 'admin', ({ people }) => ['PUT', `/api/users/${people.owner.id}`, { status: 'disabled' }], 'role_above_own'],
+    ['the password of somebody', 'admin', ({ people }) => ['POST', `/api/users/${people.member.id}/password`, { new_password: 'seldom heard piano 4711' }], 'account_not_yours'],
+    ['an agent as trusted', 'member', () => ['POST', '/api/agents/register', { agent_name: 'trusted', trust_level: 'verified' }], 'trust_level_not_yours'],
+    ['an agent as trusted, being one', 'agent', () => ['POST', '/api/agents/register', { agent_name: 'trusted', trust_level: 'verified' }], 'trust_level_not_yours'],
+    ['an agent with more than they hold', 'member', () => ['POST', '/api/agents/register', { agent_name: 'strong', scopes: ['users:write'] }], 'scopes_not_held'],
+    ['an agent as somebody else\'s', 'member', ({ people }) => ['POST', '/api/agents/register', { agent_name: 'given', owner_email: people.owner.email }], 'owner_not_yours'],
+    ['the end of their organization', 'admin', ({ id }) => ['DELETE', `/api/organizations/${id}`, {}], 'owner_required'],
+  ])('%s is refused to the %s', async (_what, caller, request, code) => {
+    const [method, path, body] = request(attacker);
+    const answer = await call(server, method, path, { token: attacker.tokens[caller], body: method === 'DELETE' ? undefined : body });
+    expect({ status: answer.status, code: answer.body['code'] }).toEqual({ status: 403, code });
   });
 });
