@@ -2,7 +2,7 @@ import { decodeJwt } from 'jose';
 import { API_SCOPES } from '../../src/modules/organizations/roles.js';
 import { call, post } from '../support/api.js';
 import { describedOperations, parametersOf, withParameters, type ApiOperation } from '../support/api-description.js';
-import { authorize, signIn } from '../support/people.js';
+import { addPerson, authorize, signIn } from '../support/people.js';
 import { ADMIN, startServer, type TestServer } from '../support/server.js';
 import { BODY_REFERENCES, HOSTILE_BODIES, LOOKS_LIKE_REFERENCE, OF_THE_INSTALLATION, PARAMETERS, type Reference } from './foreign.js';
 import { CALLERS, machineToken, makeTenant, marksOf, type CallerName, type Tenant } from './tenant.js';
@@ -255,6 +255,31 @@ describe('what belongs to the installation', () => {
       const suspended = await call(server, 'PUT', `/api/organizations/${attacker.id}`, { token, body: { status: 'suspended' } });
       expect({ caller, statuses: [listed.status, rotated.status, suspended.status] }).toEqual({ caller, statuses: [403, 403, 403] });
     }
+  });
+});
+
+describe('a person of another organization', () => {
+  it.each(['/api/users', 'members'])('may be made a member through %s, which gives nothing over their account and takes nothing from their home', async (route) => {
+    const person = await addPerson(server, victim.tokens.owner, 'member', 'guest');
+    const path = route === 'members' ? `/api/organizations/${attacker.id}/members` : route;
+    expect((await call(server, 'POST', path, { token: attacker.tokens.owner, body: { email: person.email, role: 'owner' } })).status).toBe(201);
+    const { accessToken } = await signIn(server, person);
+    const whoAmI = () => call(server, 'GET', '/api/users/me', { token: accessToken });
+    expect((await whoAmI()).body).toMatchObject({ organization_id: victim.id, home_organization_id: victim.id });
+
+    const attempts: [string, string, object][] = [
+      ['PUT', `/api/users/${person.id}`, { status: 'disabled' }], ['PUT', `/api/users/${person.id}`, { name: 'taken over' }],
+      ['POST', `/api/users/${person.id}/password`, { new_password: 'taken over by somebody 7' }],
+    ];
+    for (const [method, target, body] of attempts) {
+      const answer = await call(server, method, target, { token: attacker.tokens.owner, body });
+      expect({ body, status: answer.status, code: answer.body['code'] }).toEqual({ body, status: 403, code: 'account_not_yours' });
+    }
+    expect((await whoAmI()).status).toBe(200);
+    expect((await call(server, 'PUT', `/api/users/${person.id}`, { token: victim.tokens.admin, body: { status: 'disabled' } })).body).toMatchObject({ status: 'disabled' });
+    expect((await whoAmI()).status).toBe(401);
+    expect((await call(server, 'DELETE', `/api/users/${person.id}`, { token: attacker.tokens.owner })).status).toBe(204);
+    expect((await call(server, 'GET', `/api/users/${person.id}`, { token: victim.tokens.owner })).body).toMatchObject({ id: person.id, status: 'disabled' });
   });
 });
 
