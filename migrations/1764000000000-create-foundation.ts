@@ -72,7 +72,8 @@ export class CreateFoundation1764000000000 implements MigrationInterface {
       `CREATE TABLE resources (
         id uuid PRIMARY KEY,
         organization_id uuid REFERENCES organizations (id) ON DELETE CASCADE,
-        identifier text NOT NULL,
+        identifier text NOT NULL UNIQUE,
+        canonical_identifier text NOT NULL UNIQUE,
         name text NOT NULL,
         kind text NOT NULL DEFAULT 'api' CHECK (kind IN ('api', 'mcp_server')),
         scopes text[] NOT NULL DEFAULT '{}',
@@ -81,9 +82,9 @@ export class CreateFoundation1764000000000 implements MigrationInterface {
         access_token_ttl integer CHECK (access_token_ttl BETWEEN 30 AND 86400),
         is_active boolean NOT NULL DEFAULT true,
         created_at timestamptz NOT NULL DEFAULT now(),
-        updated_at timestamptz NOT NULL DEFAULT now(),
-        UNIQUE NULLS NOT DISTINCT (organization_id, identifier)
+        updated_at timestamptz NOT NULL DEFAULT now()
       )`,
+      `CREATE INDEX resources_organization ON resources (organization_id, id)`,
 
       // ---- clients and agents -------------------------------------------------------------------------------------
       `CREATE TABLE clients (

@@ -214,7 +214,14 @@ describe('tokens of another organization', () => {
     const token = attacker.tokens.owner;
     expect((await call(server, 'POST', '/api/scopes', { token, body: { name: victim.scope.name } })).status).toBe(201);
     expect((await call(server, 'PUT', `/api/agents/${attacker.agent.id}`, { token, body: { scopes: [...EVERYTHING, attacker.scope.name, victim.scope.name] } })).status).toBe(200);
-    for (const resource of [victim.resource.identifier, victim.opaqueResource.identifier]) {
+    // And the API's identifier: a resource server that looks at issuer, audience and scope alone would take such a token.
+    const spellings = [victim.resource, victim.opaqueResource].flatMap(({ identifier }) => [identifier, `${identifier}/`, `${identifier}:443`, identifier.replace('https://', 'HTTPS://'), identifier.replace('.bravo', '.BRAVO')]);
+    for (const identifier of spellings) {
+      const { status, body } = await call(server, 'POST', '/api/resources', { token, body: { identifier, name: 'The same', scopes: [victim.scope.name] } });
+      expect({ identifier, status, code: body['code'] }).toEqual({ identifier, status: 409, code: 'resource_identifier_taken' });
+      expect(JSON.stringify(body)).not.toMatch(new RegExp(`${victim.name}|${victim.id}|${victim.resource.id}|${victim.opaqueResource.id}`));
+    }
+    for (const resource of spellings) {
       for (const extra of [{}, { scope: victim.scope.name }, { scope: 'agents:read' }] as Record<string, string>[]) {
         const answer = await post(server, '/api/oauth/token', { grant_type: 'client_credentials', resource, ...extra }, { basic: basic(attacker.agent) });
         expect({ resource, extra, status: answer.status, error: answer.body['error'] }).toEqual({ resource, extra, status: 400, error: 'invalid_target' });
@@ -255,6 +262,36 @@ describe('what belongs to the installation', () => {
       const suspended = await call(server, 'PUT', `/api/organizations/${attacker.id}`, { token, body: { status: 'suspended' } });
       expect({ caller, statuses: [listed.status, rotated.status, suspended.status] }).toEqual({ caller, statuses: [403, 403, 403] });
     }
+  });
+});
+
+describe('an identifier that is not theirs', () => {
+  const identifier = 'https://squatted.bravo.example';
+  const register = (tenant: Tenant) => call(server, 'POST', '/api/resources', { token: tenant.tokens.owner, body: { identifier, name: 'An API', scopes: [tenant.scope.name] } });
+  const tokenFor = ({ agent: { id, secret } }: Tenant) => post(server, '/api/oauth/token', { grant_type: 'client_credentials', resource: identifier }, { basic: [id, secret] });
+
+  it('is kept by whoever registered it first, until they or a platform administrator delete the resource', async () => {
+    const squatted = await register(attacker);
+    expect(squatted.status).toBe(201);
+    expect(await register(victim)).toMatchObject({ status: 409, body: { code: 'resource_identifier_taken' } });
+    expect((await call(server, 'DELETE', `/api/resources/${String(squatted.body['id'])}`, { token: victim.tokens.owner })).status).toBe(404);
+    const administrator = (await signIn(server, ADMIN)).accessToken;
+    expect((await call(server, 'DELETE', `/api/resources/${String(squatted.body['id'])}`, { token: administrator })).status).toBe(404);
+
+    const switched = await call(server, 'POST', `/api/organizations/${attacker.id}/switch`, { token: administrator });
+    expect(switched.status).toBe(200);
+    const inside = String(switched.body['access_token']);
+    expect((await pagesOf(`/api/resources?q=${encodeURIComponent(identifier)}`, inside)).text).toContain(String(squatted.body['id']));
+    expect((await call(server, 'DELETE', `/api/resources/${String(squatted.body['id'])}`, { token: inside })).status).toBe(204);
+
+    expect((await register(victim)).status).toBe(201);
+    expect(decodeJwt(String((await tokenFor(victim)).body['access_token']))).toMatchObject({ aud: identifier, tenant_id: victim.id });
+    expect(await tokenFor(attacker)).toMatchObject({ status: 400, body: { error: 'invalid_target' } });
+  });
+
+  it.each(['', '/', '/api', '/api/agents', '/somewhere/else'])('cannot be at the address of this server: %s', async (path) => {
+    const answer = await call(server, 'POST', '/api/resources', { token: attacker.tokens.owner, body: { identifier: `${server.issuer}${path}`, name: 'Ours' } });
+    expect({ status: answer.status, code: answer.body['code'] }).toEqual({ status: 409, code: 'resource_identifier_reserved' });
   });
 });
 
