@@ -24,6 +24,7 @@ export class CreateFoundation1764000000000 implements MigrationInterface {
         password_changed_at timestamptz,
         status text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'disabled')),
         is_platform_administrator boolean NOT NULL DEFAULT false,
+        home_organization_id uuid,
         active_organization_id uuid REFERENCES organizations (id) ON DELETE SET NULL,
         last_sign_in_at timestamptz,
         created_at timestamptz NOT NULL DEFAULT now(),
@@ -37,6 +38,9 @@ export class CreateFoundation1764000000000 implements MigrationInterface {
         PRIMARY KEY (organization_id, user_id)
       )`,
       `CREATE INDEX memberships_user ON memberships (user_id)`,
+      // Only a member has a home: it ends with the membership, however that ends.
+      `ALTER TABLE users ADD CONSTRAINT users_home FOREIGN KEY (home_organization_id, id) REFERENCES memberships (organization_id, user_id)
+        ON DELETE SET NULL (home_organization_id) DEFERRABLE INITIALLY DEFERRED`,
       `CREATE TABLE sign_in_sources (
         account_id uuid NOT NULL,
         network_hash bytea NOT NULL,
@@ -68,7 +72,8 @@ export class CreateFoundation1764000000000 implements MigrationInterface {
       `CREATE TABLE resources (
         id uuid PRIMARY KEY,
         organization_id uuid REFERENCES organizations (id) ON DELETE CASCADE,
-        identifier text NOT NULL,
+        identifier text NOT NULL UNIQUE,
+        canonical_identifier text NOT NULL UNIQUE,
         name text NOT NULL,
         kind text NOT NULL DEFAULT 'api' CHECK (kind IN ('api', 'mcp_server')),
         scopes text[] NOT NULL DEFAULT '{}',
@@ -77,9 +82,9 @@ export class CreateFoundation1764000000000 implements MigrationInterface {
         access_token_ttl integer CHECK (access_token_ttl BETWEEN 30 AND 86400),
         is_active boolean NOT NULL DEFAULT true,
         created_at timestamptz NOT NULL DEFAULT now(),
-        updated_at timestamptz NOT NULL DEFAULT now(),
-        UNIQUE NULLS NOT DISTINCT (organization_id, identifier)
+        updated_at timestamptz NOT NULL DEFAULT now()
       )`,
+      `CREATE INDEX resources_organization ON resources (organization_id, id)`,
 
       // ---- clients and agents -------------------------------------------------------------------------------------
       `CREATE TABLE clients (
@@ -268,6 +273,7 @@ export class CreateFoundation1764000000000 implements MigrationInterface {
   }
 
   async down(runner: QueryRunner): Promise<void> {
+    await runner.query('ALTER TABLE users DROP CONSTRAINT users_home');
     for (const table of [
       'signing_keys', 'audit_heads', 'audit_events', 'tokens', 'consent_grants', 'refresh_replays', 'single_uses', 'protocol_objects', 'agents',
       'client_secrets', 'clients', 'resources', 'scopes', 'setup_links', 'sign_in_sources', 'memberships', 'users',

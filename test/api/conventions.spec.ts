@@ -95,7 +95,8 @@ describe('a body', () => {
   it('has no members that the route does not know, whatever they would set: each is refused by name', async () => {
     const privileged = [
       'id', 'organization_id', 'tenant_id', 'owner', 'owner_id', 'owner_user_id', 'user_id', 'role', 'roles', 'status', 'kind', 'is_platform_administrator', 'is_built_in', 'is_first_party',
-      'client_id', 'client_secret', 'secret', 'trust_level', 'limits', 'agent_limits', 'version', 'created_at', 'activated_at', 'email_verified', 'password_hash', 'active_organization_id', 'nonsense',
+      'client_id', 'client_secret', 'secret', 'trust_level', 'limits', 'agent_limits', 'version', 'created_at', 'activated_at', 'email_verified', 'password_hash',
+      'active_organization_id', 'home_organization_id', 'nonsense',
     ];
     await concurrently(withBody(), async (operation) => {
       const unknown = privileged.filter((member) => !(member in (operation.body!.properties ?? {})));

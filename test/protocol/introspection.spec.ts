@@ -88,13 +88,17 @@ describe('introspection (RFC 7662)', () => {
     const { accessToken } = await signIn(server, person);
     await call(server, 'POST', `/api/organizations/${String(elsewhere.body['id'])}/switch`, { token: accessToken });
     const { accessToken: there } = await signIn(server, person);
-    await call(server, 'POST', '/api/resources', { token: there, body: { identifier: API, name: 'The same name', scopes: ['agents:read'] } });
+    // The identifier was theirs once, and their client still says that it serves it.
+    const handedOver = { identifier: 'https://handed-over.example/api', name: 'Handed over', scopes: ['agents:read'] };
+    const theirs = await call(server, 'POST', '/api/resources', { token: there, body: handedOver });
     const { status, body } = await call(server, 'POST', '/api/admin/clients/register', {
-      token: there, body: { client_name: 'administrator there', grant_types: ['client_credentials'], scopes: ['tokens:read', 'tokens:revoke'], served_resources: [API, `${server.issuer}/api`] },
+      token: there, body: { client_name: 'administrator there', grant_types: ['client_credentials'], scopes: ['tokens:read', 'tokens:revoke'], served_resources: [handedOver.identifier, `${server.issuer}/api`] },
     });
     expect(status).toBe(201);
+    expect((await call(server, 'DELETE', `/api/resources/${String(theirs.body['id'])}`, { token: there })).status).toBe(204);
+    expect((await call(server, 'POST', '/api/resources', { token: admin, body: { ...handedOver, scopes: ['introspected:read'] } })).status).toBe(201);
     const foreigner: [string, string] = [String(body['client_id']), String(body['client_secret'])];
-    for (const resource of [`${server.issuer}/api`, API]) expect((await ask((await tokenOf(owner, { resource })).token, foreigner)).body).toEqual({ active: false });
+    for (const resource of [`${server.issuer}/api`, handedOver.identifier]) expect((await ask((await tokenOf(owner, { resource })).token, foreigner)).body).toEqual({ active: false });
     // And what is issued there is nobody's business here.
     const { token } = await tokenOf(foreigner);
     expect((await ask(token, foreigner)).body).toMatchObject({ active: true });

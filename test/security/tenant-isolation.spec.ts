@@ -2,7 +2,7 @@ import { decodeJwt } from 'jose';
 import { API_SCOPES } from '../../src/modules/organizations/roles.js';
 import { call, post } from '../support/api.js';
 import { describedOperations, parametersOf, withParameters, type ApiOperation } from '../support/api-description.js';
-import { authorize, signIn } from '../support/people.js';
+import { addPerson, authorize, signIn } from '../support/people.js';
 import { ADMIN, startServer, type TestServer } from '../support/server.js';
 import { BODY_REFERENCES, HOSTILE_BODIES, LOOKS_LIKE_REFERENCE, OF_THE_INSTALLATION, PARAMETERS, type Reference } from './foreign.js';
 import { CALLERS, machineToken, makeTenant, marksOf, type CallerName, type Tenant } from './tenant.js';
@@ -179,6 +179,15 @@ describe('tokens of another organization', () => {
     };
   }
 
+  /** As those see it who may: a client that administers tokens there, and of refresh tokens, which it cannot ask about, the owner. */
+  async function isAlive(kind: string, token: string): Promise<boolean> {
+    if (kind !== 'refresh') return (await post(server, '/api/oauth/introspect', { token }, { basic: basic(victim.client) })).body['active'] === true;
+    const query = `client_id=${victim.application.clientId}&subject=${victim.people.owner.id}`;
+    const { body } = await call<{ data: { kind: string; active: boolean }[] }>(server, 'GET', `/api/admin/tokens?${query}`, { token: victim.tokens.owner });
+    const known = body.data.filter((row) => row.kind === 'refresh_token');
+    return known.length === 1 && known[0]!.active;
+  }
+
   it('are inactive for whoever asks, and cannot be ended', async () => {
     for (const [kind, token] of Object.entries(await victimTokens())) {
       for (const machine of [attacker.client, attacker.agent]) {
@@ -189,9 +198,7 @@ describe('tokens of another organization', () => {
       await post(server, '/api/oauth/revoke', { token, client_id: attacker.application.clientId });
       const inspected = await call(server, 'POST', '/api/admin/tokens/introspect', { token: attacker.tokens.owner, body: { token } });
       expect({ kind, status: inspected.status, body: inspected.body }).toEqual({ kind, status: 200, body: { active: false } });
-      const asker: Record<string, string> = kind === 'refresh' ? { client_id: victim.application.clientId } : {};
-      const still = await post(server, '/api/oauth/introspect', { token, ...asker }, kind === 'refresh' ? {} : { basic: basic(victim.client) });
-      expect({ kind, active: still.body['active'] }).toEqual({ kind, active: true });
+      expect({ kind, active: await isAlive(kind, token) }).toEqual({ kind, active: true });
     }
   });
 
@@ -207,7 +214,14 @@ describe('tokens of another organization', () => {
     const token = attacker.tokens.owner;
     expect((await call(server, 'POST', '/api/scopes', { token, body: { name: victim.scope.name } })).status).toBe(201);
     expect((await call(server, 'PUT', `/api/agents/${attacker.agent.id}`, { token, body: { scopes: [...EVERYTHING, attacker.scope.name, victim.scope.name] } })).status).toBe(200);
-    for (const resource of [victim.resource.identifier, victim.opaqueResource.identifier]) {
+    // And the API's identifier: a resource server that looks at issuer, audience and scope alone would take such a token.
+    const spellings = [victim.resource, victim.opaqueResource].flatMap(({ identifier }) => [identifier, `${identifier}/`, `${identifier}:443`, identifier.replace('https://', 'HTTPS://'), identifier.replace('.bravo', '.BRAVO')]);
+    for (const identifier of spellings) {
+      const { status, body } = await call(server, 'POST', '/api/resources', { token, body: { identifier, name: 'The same', scopes: [victim.scope.name] } });
+      expect({ identifier, status, code: body['code'] }).toEqual({ identifier, status: 409, code: 'resource_identifier_taken' });
+      expect(JSON.stringify(body)).not.toMatch(new RegExp(`${victim.name}|${victim.id}|${victim.resource.id}|${victim.opaqueResource.id}`));
+    }
+    for (const resource of spellings) {
       for (const extra of [{}, { scope: victim.scope.name }, { scope: 'agents:read' }] as Record<string, string>[]) {
         const answer = await post(server, '/api/oauth/token', { grant_type: 'client_credentials', resource, ...extra }, { basic: basic(attacker.agent) });
         expect({ resource, extra, status: answer.status, error: answer.body['error'] }).toEqual({ resource, extra, status: 400, error: 'invalid_target' });
@@ -248,5 +262,80 @@ describe('what belongs to the installation', () => {
       const suspended = await call(server, 'PUT', `/api/organizations/${attacker.id}`, { token, body: { status: 'suspended' } });
       expect({ caller, statuses: [listed.status, rotated.status, suspended.status] }).toEqual({ caller, statuses: [403, 403, 403] });
     }
+  });
+});
+
+describe('an identifier that is not theirs', () => {
+  const identifier = 'https://squatted.bravo.example';
+  const register = (tenant: Tenant) => call(server, 'POST', '/api/resources', { token: tenant.tokens.owner, body: { identifier, name: 'An API', scopes: [tenant.scope.name] } });
+  const tokenFor = ({ agent: { id, secret } }: Tenant) => post(server, '/api/oauth/token', { grant_type: 'client_credentials', resource: identifier }, { basic: [id, secret] });
+
+  it('is kept by whoever registered it first, until they or a platform administrator delete the resource', async () => {
+    const squatted = await register(attacker);
+    expect(squatted.status).toBe(201);
+    expect(await register(victim)).toMatchObject({ status: 409, body: { code: 'resource_identifier_taken' } });
+    expect((await call(server, 'DELETE', `/api/resources/${String(squatted.body['id'])}`, { token: victim.tokens.owner })).status).toBe(404);
+    const administrator = (await signIn(server, ADMIN)).accessToken;
+    expect((await call(server, 'DELETE', `/api/resources/${String(squatted.body['id'])}`, { token: administrator })).status).toBe(404);
+
+    const switched = await call(server, 'POST', `/api/organizations/${attacker.id}/switch`, { token: administrator });
+    expect(switched.status).toBe(200);
+    const inside = String(switched.body['access_token']);
+    expect((await pagesOf(`/api/resources?q=${encodeURIComponent(identifier)}`, inside)).text).toContain(String(squatted.body['id']));
+    expect((await call(server, 'DELETE', `/api/resources/${String(squatted.body['id'])}`, { token: inside })).status).toBe(204);
+
+    expect((await register(victim)).status).toBe(201);
+    expect(decodeJwt(String((await tokenFor(victim)).body['access_token']))).toMatchObject({ aud: identifier, tenant_id: victim.id });
+    expect(await tokenFor(attacker)).toMatchObject({ status: 400, body: { error: 'invalid_target' } });
+  });
+
+  it.each(['', '/', '/api', '/api/agents', '/somewhere/else'])('cannot be at the address of this server: %s', async (path) => {
+    const answer = await call(server, 'POST', '/api/resources', { token: attacker.tokens.owner, body: { identifier: `${server.issuer}${path}`, name: 'Ours' } });
+    expect({ status: answer.status, code: answer.body['code'] }).toEqual({ status: 409, code: 'resource_identifier_reserved' });
+  });
+});
+
+describe('a person of another organization', () => {
+  it.each(['/api/users', 'members'])('may be made a member through %s, which gives nothing over their account and takes nothing from their home', async (route) => {
+    const person = await addPerson(server, victim.tokens.owner, 'member', 'guest');
+    const path = route === 'members' ? `/api/organizations/${attacker.id}/members` : route;
+    expect((await call(server, 'POST', path, { token: attacker.tokens.owner, body: { email: person.email, role: 'owner' } })).status).toBe(201);
+    const { accessToken } = await signIn(server, person);
+    const whoAmI = () => call(server, 'GET', '/api/users/me', { token: accessToken });
+    expect((await whoAmI()).body).toMatchObject({ organization_id: victim.id, home_organization_id: victim.id });
+
+    const attempts: [string, string, object][] = [
+      ['PUT', `/api/users/${person.id}`, { status: 'disabled' }], ['PUT', `/api/users/${person.id}`, { name: 'taken over' }],
+      ['POST', `/api/users/${person.id}/password`, { new_password: 'taken over by somebody 7' }],
+    ];
+    for (const [method, target, body] of attempts) {
+      const answer = await call(server, method, target, { token: attacker.tokens.owner, body });
+      expect({ body, status: answer.status, code: answer.body['code'] }).toEqual({ body, status: 403, code: 'account_not_yours' });
+    }
+    expect((await whoAmI()).status).toBe(200);
+    expect((await call(server, 'PUT', `/api/users/${person.id}`, { token: victim.tokens.admin, body: { status: 'disabled' } })).body).toMatchObject({ status: 'disabled' });
+    expect((await whoAmI()).status).toBe(401);
+    expect((await call(server, 'DELETE', `/api/users/${person.id}`, { token: attacker.tokens.owner })).status).toBe(204);
+    expect((await call(server, 'GET', `/api/users/${person.id}`, { token: victim.tokens.owner })).body).toMatchObject({ id: person.id, status: 'disabled' });
+  });
+});
+
+describe('what a caller may not set', () => {
+  it.each<[string, CallerName, (own: Tenant) => [method: string, path: string, body: object], string]>([
+    ['somebody new as an owner', 'admin', () => ['POST', '/api/users', { email: 'another-owner@example.com', role: 'owner' }], 'role_above_own'],
+    ['an owner by a client with every scope', 'client', () => ['POST', '/api/users', { email: 'another-owner@example.com', role: 'owner' }], 'role_above_own'],
+    ['themselves as an owner', 'admin', ({ id, people }) => ['PUT', `/api/organizations/${id}/members/${people.admin.id}`, { role: 'owner' }], 'role_above_own'],
+    ['their owner as a member', 'admin', ({ id, people }) => ['PUT', `/api/organizations/${id}/members/${people.owner.id}`, { role: 'member' }], 'role_above_own'],
+    ['their owner as disabled', 'admin', ({ people }) => ['PUT', `/api/users/${people.owner.id}`, { status: 'disabled' }], 'role_above_own'],
+    ['the password of somebody', 'admin', ({ people }) => ['POST', `/api/users/${people.member.id}/password`, { new_password: 'seldom heard piano 4711' }], 'account_not_yours'],
+    ['an agent as trusted', 'member', () => ['POST', '/api/agents/register', { agent_name: 'trusted', trust_level: 'verified' }], 'trust_level_not_yours'],
+    ['an agent as trusted, being one', 'agent', () => ['POST', '/api/agents/register', { agent_name: 'trusted', trust_level: 'verified' }], 'trust_level_not_yours'],
+    ['an agent with more than they hold', 'member', () => ['POST', '/api/agents/register', { agent_name: 'strong', scopes: ['users:write'] }], 'scopes_not_held'],
+    ['an agent as somebody else\'s', 'member', ({ people }) => ['POST', '/api/agents/register', { agent_name: 'given', owner_email: people.owner.email }], 'owner_not_yours'],
+    ['the end of their organization', 'admin', ({ id }) => ['DELETE', `/api/organizations/${id}`, {}], 'owner_required'],
+  ])('%s is refused to the %s', async (_what, caller, request, code) => {
+    const [method, path, body] = request(attacker);
+    const answer = await call(server, method, path, { token: attacker.tokens[caller], body: method === 'DELETE' ? undefined : body });
+    expect({ status: answer.status, code: answer.body['code'] }).toEqual({ status: 403, code });
   });
 });

@@ -79,10 +79,10 @@ export async function openDirectory(moreEntities: (new () => object)[] = []) {
 
   const organization = (name: string): Promise<Organization> => dataSource.transaction((manager) => organizations.create(manager, { name }));
 
-  /** A person who is a member of the organizations, with the role, and signed in to the first. */
+  /** A person who is a member of the organizations, with the role, at home in the first and signed in to it. */
   const person = async (role: Role, ...places: Organization[]): Promise<Caller> => {
     const id = await dataSource.transaction(async (manager) => {
-      const user = await users.create(manager, { email: `${newId()}@example.com`, activeOrganizationId: places[0]?.id });
+      const user = await users.create(manager, { email: `${newId()}@example.com`, homeOrganizationId: places[0]?.id });
       for (const { id: organizationId } of places) await organizations.addMember(manager, { organizationId, userId: user.id, role });
       return user.id;
     });

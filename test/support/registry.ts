@@ -46,7 +46,7 @@ export async function openRegistry(entities: readonly (new () => object)[] = [],
   const changes = new ChangeFeed(config, null);
   const audit = new AuditLog(dataSource, database.pool);
   const scopes = new ScopesService(dataSource.getRepository(Scope), config);
-  const resources = new ResourcesService(dataSource, scopes, config, changes);
+  const resources = new ResourcesService(dataSource, scopes, config, changes, audit);
   const usage = new SecretUsage(dataSource);
   const clients = new ClientsService(dataSource, machineSecrets, scopes, config, usage, changes);
   const clientSecrets = new ClientSecrets(dataSource.getRepository(ClientSecret), machineSecrets);

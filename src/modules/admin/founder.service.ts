@@ -50,7 +50,7 @@ export class Founder {
    */
   async found(manager: EntityManager, { organizationName, ...person }: FirstPerson): Promise<{ user: User; organization: Organization }> {
     const organization = await this.defaultOrganization(manager, organizationName);
-    const user = await this.users.create(manager, { ...person, isPlatformAdministrator: true, activeOrganizationId: organization.id });
+    const user = await this.users.create(manager, { ...person, isPlatformAdministrator: true, homeOrganizationId: organization.id });
     await this.organizations.addMember(manager, { organizationId: organization.id, userId: user.id, role: 'owner' });
     return { user, organization };
   }

@@ -12,7 +12,7 @@ import { readPage, type Page } from '../../platform/http/page.js';
 import { doneBy } from '../audit/audit-event.js';
 import { AuditLog } from '../audit/audit-log.service.js';
 import { ScopesService } from '../scopes/scopes.service.js';
-import { resourceIdentifierProblem } from './resource-identifier.js';
+import { canonicalIdentifier, isAtHostOf, resourceIdentifierProblem } from './resource-identifier.js';
 import { Resource } from './resource.entity.js';
 import type { CreateResourceDto, ResourcesQuery, UpdateResourceDto } from './resources.dto.js';
 import { invalidResourceIdentifier, resourceBuiltIn, resourceIdentifierReserved, resourceIdentifierTaken, resourceNotFound } from './resources.errors.js';
@@ -51,12 +51,13 @@ export class ResourceAdministration {
   async create(caller: Caller, input: CreateResourceDto): Promise<Resource> {
     const problem = resourceIdentifierProblem(input.identifier);
     if (problem) throw invalidResourceIdentifier(problem);
-    if (this.isOwn(input.identifier)) throw resourceIdentifierReserved(input.identifier);
+    if (isAtHostOf(this.config.issuer, input.identifier)) throw resourceIdentifierReserved(input.identifier);
     const at = nowDate();
     const resource = await this.dataSource.transaction(async (manager) => {
       await this.scopes.assertKnown(manager, caller.organizationId, input.scopes ?? []);
       const resource = manager.create(Resource, {
-        id: newId<ResourceId>(), organizationId: caller.organizationId, identifier: input.identifier, name: input.name, kind: input.kind ?? 'api', scopes: input.scopes ?? [],
+        id: newId<ResourceId>(), organizationId: caller.organizationId, identifier: input.identifier, canonicalIdentifier: canonicalIdentifier(input.identifier),
+        name: input.name, kind: input.kind ?? 'api', scopes: input.scopes ?? [],
         tokenFormat: input.token_format ?? 'jwt', signingAlgorithm: input.signing_algorithm ?? 'ES256', accessTokenTtl: input.access_token_ttl ?? null,
         isActive: true, createdAt: at, updatedAt: at,
       });
@@ -101,13 +102,6 @@ export class ResourceAdministration {
       await this.record(manager, caller, 'resource.deleted', resource);
     });
     this.resources.invalidate();
-  }
-
-  /** The issuer and everything under its API is this server, however it is spelt. */
-  private isOwn(identifier: string): boolean {
-    const { href } = new URL(identifier);
-    const api = new URL(this.config.apiResource).href;
-    return href === new URL(this.config.issuer).href || href === api || href.startsWith(`${api}/`) || href.startsWith(`${api}?`);
   }
 
   private visible(caller: Caller, { kind, q }: ResourcesQuery): SelectQueryBuilder<Resource> {

@@ -20,9 +20,13 @@ export class Resource {
   @Column({ name: 'organization_id', type: 'uuid', nullable: true })
   organizationId: OrganizationId | null;
 
-  /** The resource indicator of RFC 8707 and the audience of its tokens; unique in the organization, never changed. */
-  @Column({ type: 'text' })
+  /** The resource indicator of RFC 8707 and the audience of its tokens; unique in the installation, never changed. */
+  @Column({ type: 'text', unique: true })
   identifier: string;
+
+  /** What no two identifiers have in common: see docs/decisions/0011-one-identifier-one-resource.md. */
+  @Column({ name: 'canonical_identifier', type: 'text', unique: true })
+  canonicalIdentifier: string;
 
   @Column({ type: 'text' })
   name: string;

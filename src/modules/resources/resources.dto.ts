@@ -15,7 +15,8 @@ export class ResourcesQuery extends PageQuery {
 
 export class CreateResourceDto {
   /**
-   * What clients send as `resource` (RFC 8707) and what the resource finds in `aud`: an absolute https URI without a fragment. It never changes.
+   * What clients send as `resource` (RFC 8707) and what the resource finds in `aud`: an absolute https URI without a fragment. It never changes,
+   * and no other resource of any organization has it, in whatever spelling.
    * @example https://calendar.example.com/api
    */
   @IsString() @MaxLength(512)

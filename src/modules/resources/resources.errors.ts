@@ -4,10 +4,10 @@ export const resourceNotFound = () =>
   new DomainError('not_found', 'resource_not_found', 'There is no such resource.');
 
 export const resourceIdentifierTaken = (identifier: string) =>
-  new DomainError('conflict', 'resource_identifier_taken', `There is a resource ${identifier} already.`);
+  new DomainError('conflict', 'resource_identifier_taken', `There is a resource ${identifier} already, in this organization or another, perhaps in another spelling.`);
 
 export const resourceIdentifierReserved = (identifier: string) =>
-  new DomainError('conflict', 'resource_identifier_reserved', `${identifier} belongs to this server.`);
+  new DomainError('conflict', 'resource_identifier_reserved', `${identifier} is at the address of this server, which keeps those for itself.`);
 
 export const resourceBuiltIn = () =>
   new DomainError('forbidden', 'resource_built_in', `This resource is the server's own API and cannot be changed.`);

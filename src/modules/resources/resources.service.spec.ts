@@ -15,10 +15,13 @@ import { Resource } from './resource.entity.js';
 import { CreateResourceDto, UpdateResourceDto } from './resources.dto.js';
 import { ResourcesService } from './resources.service.js';
 
-const config = new Config(environmentSchema.parse({ LEGATE_ISSUER: 'https://id.example.com' }));
+const ISSUER = 'https://id.example.com';
+const config = new Config(environmentSchema.parse({ LEGATE_ISSUER: ISSUER }));
 
 let database: ThrowawayDatabase;
 let scopes: ScopesService;
+/** The service of a server with this issuer, on the same database. */
+let serverAt: (issuer: string) => ResourcesService;
 let resources: ResourcesService;
 let administration: ResourceAdministration;
 let ours: Caller;
@@ -27,9 +30,14 @@ let theirs: Caller;
 beforeAll(async () => {
   database = await throwawayDatabase([Scope, Resource]);
   scopes = new ScopesService(database.dataSource.getRepository(Scope), config);
-  resources = new ResourcesService(database.dataSource, scopes, config, new ChangeFeed(config, null));
+  const audit = new AuditLog(database.dataSource, database.pool);
+  serverAt = (issuer) => {
+    const config = new Config(environmentSchema.parse({ LEGATE_ISSUER: issuer }));
+    return new ResourcesService(database.dataSource, scopes, config, new ChangeFeed(config, null), audit);
+  };
+  resources = serverAt(ISSUER);
   administration = new ResourceAdministration(
-    database.dataSource.getRepository(Resource), resources, scopes, database.dataSource, new AuditLog(database.dataSource, database.pool), config, new MasterKey(Buffer.from('0123456789abcdef0123456789ABCDEF')),
+    database.dataSource.getRepository(Resource), resources, scopes, database.dataSource, audit, config, new MasterKey(Buffer.from('0123456789abcdef0123456789ABCDEF')),
   );
   ours = await callerOfNewOrganization('ours');
   theirs = await callerOfNewOrganization('theirs');
@@ -64,7 +72,7 @@ describe(`the server's own API`, () => {
     const [api] = (await administration.list(ours, { q: 'https://id.example.com/api' })).data;
     await expect(administration.update(ours, api!.id, { scopes: [] })).rejects.toMatchObject({ code: 'resource_built_in' });
     await expect(administration.delete(ours, api!.id)).rejects.toMatchObject({ code: 'resource_built_in' });
-    for (const identifier of ['https://id.example.com/api', 'https://ID.example.com:443/api', 'https://id.example.com', 'https://id.example.com/api/agents']) {
+    for (const identifier of ['https://id.example.com/api', 'https://ID.example.com:443/api', 'https://id.example.com', 'https://id.example.com/api/agents', 'https://id.example.com/mcp']) {
       await expect(administration.create(ours, { identifier, name: 'Mine now' })).rejects.toMatchObject({ code: 'resource_identifier_reserved' });
     }
   });
@@ -75,11 +83,27 @@ describe(`the server's own API`, () => {
     await database.dataSource.transaction((manager) => resources.ensureBuiltIns(manager));
     expect(await rows()).toEqual(before);
 
-    const moved = new Config(environmentSchema.parse({ LEGATE_ISSUER: 'https://login.example.com' }));
-    const elsewhere = new ResourcesService(database.dataSource, scopes, moved, new ChangeFeed(moved, null));
+    const elsewhere = serverAt('https://login.example.com');
     await database.dataSource.transaction((manager) => elsewhere.ensureBuiltIns(manager));
     expect(await elsewhere.resolve('https://login.example.com/api', ours.organizationId)).toBeDefined();
     expect(await elsewhere.resolve('https://id.example.com/api', ours.organizationId)).toBeUndefined();
+    await database.dataSource.transaction((manager) => resources.ensureBuiltIns(manager));
+    await expect(administration.create(ours, { identifier: 'https://login.example.com/api', name: 'Left behind' })).rejects.toMatchObject({ code: 'resource_identifier_taken' });
+  });
+
+  it('takes its name, and the whole address, from an organization that had registered it before the issuer moved there', async () => {
+    const api = await administration.create(ours, { identifier: 'https://NEXT.example.com/api/', name: 'Ours', token_format: 'opaque' });
+    await administration.create(ours, { identifier: 'https://next.example.com/mcp', name: 'Ours too' });
+    const next = serverAt('https://next.example.com');
+    await database.dataSource.transaction((manager) => next.ensureBuiltIns(manager));
+    for (const { organizationId } of [ours, theirs]) expect(await next.resolve('https://next.example.com/api', organizationId)).toMatchObject({ isBuiltIn: true, tokenFormat: 'jwt' });
+    expect(await next.resolve('https://NEXT.example.com/api/', ours.organizationId)).toBeUndefined();
+    expect(await next.resolve('https://next.example.com/mcp', ours.organizationId)).toBeUndefined();
+    expect(await resources.resolve('https://next.example.com/mcp', ours.organizationId)).toBeDefined();
+    const events = await database.dataSource.query(`SELECT type, organization_id, body::json -> 'actor' ->> 'kind' AS actor FROM audit_events WHERE body::json -> 'target' ->> 'id' = $1 ORDER BY sequence`, [api.id]);
+    expect(events).toEqual([
+      { type: 'resource.created', organization_id: ours.organizationId, actor: 'user' }, { type: 'resource.deleted', organization_id: ours.organizationId, actor: 'system' },
+    ]);
     await database.dataSource.transaction((manager) => resources.ensureBuiltIns(manager));
   });
 });
@@ -113,16 +137,49 @@ describe('resources of an organization', () => {
     await database.dataSource.query(`UPDATE scopes SET is_active = true WHERE name = 'calendar:write' AND organization_id = $1`, [ours.organizationId]);
   });
 
-  it('do not exist for another organization, which may use the same identifier', async () => {
+  it('do not exist for another organization', async () => {
     const mine = await administration.create(ours, { identifier: 'https://shared.example.com', name: 'Ours' });
     expect(await resources.resolve('https://shared.example.com', theirs.organizationId)).toBeUndefined();
     await expect(administration.get(theirs, mine.id)).rejects.toMatchObject({ kind: 'not_found' });
     await expect(administration.update(theirs, mine.id, { name: 'Theirs' })).rejects.toMatchObject({ kind: 'not_found' });
     await expect(administration.delete(theirs, mine.id)).rejects.toMatchObject({ kind: 'not_found' });
-    await expect(administration.create(ours, { identifier: 'https://shared.example.com', name: 'Again' })).rejects.toMatchObject({ code: 'resource_identifier_taken' });
-    await administration.create(theirs, { identifier: 'https://shared.example.com', name: 'Theirs' });
     expect(await resources.resolve('https://shared.example.com', ours.organizationId)).toMatchObject({ name: 'Ours' });
-    expect(await resources.resolve('https://shared.example.com', theirs.organizationId)).toMatchObject({ name: 'Theirs' });
+  });
+
+  it('have identifiers that nobody else registers, in no spelling, whether they are active or not', async () => {
+    const { id } = await administration.create(ours, { identifier: 'https://unique.example.com/v1', name: 'Ours', scopes: ['calendar:read'] });
+    const attempts = ['https://unique.example.com/v1', 'https://unique.example.com/v1/', 'https://UNIQUE.example.com:443/v1', 'https://unique.example.com//V1', 'https://unique.example.com/%761'];
+    const before = await database.dataSource.query('SELECT id FROM resources ORDER BY id');
+    for (const isActive of [true, false]) {
+      await administration.update(ours, id, { is_active: isActive });
+      for (const identifier of attempts) {
+        for (const caller of [ours, theirs]) {
+          await expect(administration.create(caller, { identifier, name: 'Mine now' })).rejects.toMatchObject({ kind: 'conflict', code: 'resource_identifier_taken' });
+          if (!isActive || caller === theirs) expect(await resources.resolve(identifier, caller.organizationId)).toBeUndefined();
+        }
+      }
+    }
+    expect(await database.dataSource.query('SELECT id FROM resources ORDER BY id')).toEqual(before);
+
+    await administration.delete(ours, id);
+    await administration.create(theirs, { identifier: 'https://unique.example.com/v1/', name: 'Theirs' });
+    await expect(administration.create(ours, { identifier: 'https://unique.example.com/v1', name: 'Ours' })).rejects.toMatchObject({ code: 'resource_identifier_taken' });
+  });
+
+  it('go to one of the organizations that register the same at once', async () => {
+    const spellings = Array.from({ length: 12 }, (_, index) => `https://raced.example.com${'/'.repeat(index % 3)}`);
+    const outcomes = await Promise.allSettled(spellings.map((identifier, index) => administration.create(index % 2 === 0 ? ours : theirs, { identifier, name: 'Raced' })));
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    for (const outcome of outcomes) if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'resource_identifier_taken' });
+  });
+
+  it('are one to an identifier in the database too, whoever writes to it', async () => {
+    const insert = (identifier: string, canonical: string) => database.dataSource.query(
+      `INSERT INTO resources (id, organization_id, identifier, canonical_identifier, name) VALUES ($1, $2, $3, $4, 'A')`, [newId(), theirs.organizationId, identifier, canonical]);
+    await administration.create(ours, { identifier: 'https://Held.example.com', name: 'Ours' });
+    await expect(insert('https://held.example.com', 'https://held.example.com')).rejects.toMatchObject({ driverError: { constraint: 'resources_canonical_identifier_key' } });
+    await expect(insert('https://Held.example.com', 'https://other.example.com')).rejects.toMatchObject({ driverError: { constraint: 'resources_identifier_key' } });
+    await expect(insert('https://ID.example.com/api', 'https://id.example.com/api')).rejects.toMatchObject({ driverError: { constraint: 'resources_canonical_identifier_key' } });
   });
 
   it('that were never heard of are told apart', async () => {

@@ -4,7 +4,9 @@ import { newId, type OrganizationId, type ResourceId } from '../../kernel/ids.js
 import { Config } from '../../platform/config/config.js';
 import { ChangeFeed } from '../../platform/database/change-feed.js';
 import { ShortLivedCache } from '../../platform/database/short-lived-cache.js';
+import { AuditLog } from '../audit/audit-log.service.js';
 import { ScopesService } from '../scopes/scopes.service.js';
+import { canonicalIdentifier, isAtHostOf } from './resource-identifier.js';
 import type { SigningAlgorithm, TokenFormat } from './resource.entity.js';
 
 /** A resource as issuance needs it. */
@@ -44,6 +46,7 @@ export class ResourcesService implements OnModuleInit {
     private readonly scopes: ScopesService,
     private readonly config: Config,
     private readonly changes: ChangeFeed,
+    private readonly audit: AuditLog,
   ) {}
 
   onModuleInit(): void {
@@ -83,15 +86,27 @@ export class ResourcesService implements OnModuleInit {
    * the demo's, so that a first token needs no resource to be named. Every start calls it; it writes only what differs.
    */
   async ensureBuiltIns(manager: EntityManager): Promise<void> {
-    const scopes = this.scopes.builtInNames();
+    const canonical = canonicalIdentifier(this.config.apiResource);
+    await this.displace(manager, canonical);
     await manager.query(
-      `INSERT INTO resources AS r (id, organization_id, identifier, name, kind, scopes) VALUES ($1, NULL, $2, 'Legate API', 'api', $3)
-       ON CONFLICT (organization_id, identifier) DO UPDATE SET scopes = excluded.scopes, is_active = true, updated_at = now()
-         WHERE (r.scopes, r.is_active) IS DISTINCT FROM (excluded.scopes, true)`,
-      [newId<ResourceId>(), this.config.apiResource, scopes],
+      `INSERT INTO resources AS r (id, organization_id, identifier, canonical_identifier, name, kind, scopes) VALUES ($1, NULL, $2, $3, 'Legate API', 'api', $4)
+       ON CONFLICT (canonical_identifier) DO UPDATE SET identifier = excluded.identifier, scopes = excluded.scopes, is_active = true, updated_at = now()
+         WHERE r.organization_id IS NULL AND (r.identifier, r.scopes, r.is_active) IS DISTINCT FROM (excluded.identifier, excluded.scopes, true)`,
+      [newId<ResourceId>(), this.config.apiResource, canonical, this.scopes.builtInNames()],
     );
     // The issuer changed: what was this server's API under its former name is nobody's now.
     await manager.query('UPDATE resources SET is_active = false, updated_at = now() WHERE organization_id IS NULL AND is_active AND identifier <> $1', [this.config.apiResource]);
+  }
+
+  /** The issuer moved to where an organization had registered something: that name is this server's from now on. */
+  private async displace(manager: EntityManager, canonical: string): Promise<void> {
+    const [rows] = await manager.query<[{ id: string; organization_id: string; identifier: string }[]]>(
+      'DELETE FROM resources WHERE canonical_identifier = $1 AND organization_id IS NOT NULL RETURNING id, organization_id, identifier', [canonical]);
+    for (const { id, organization_id, identifier } of rows) {
+      await this.audit.recordIn(manager, {
+        type: 'resource.deleted', outcome: 'success', organization_id, actor: { kind: 'system' }, target: { kind: 'resource', id }, details: { identifier, built_in: true },
+      });
+    }
   }
 
   private async load(cacheKey: string): Promise<ResolvedResource | undefined> {
@@ -100,11 +115,12 @@ export class ResourcesService implements OnModuleInit {
       `SELECT r.identifier, r.name, r.organization_id, r.token_format, r.signing_algorithm, r.access_token_ttl,
          ARRAY(SELECT DISTINCT s.name FROM scopes s WHERE s.name = ANY (r.scopes) AND s.is_active AND (s.organization_id = $1 OR s.organization_id IS NULL)) AS scopes
        FROM resources r
-       WHERE r.identifier = $2 AND r.is_active AND (r.organization_id = $1 OR r.organization_id IS NULL)
-       ORDER BY r.organization_id NULLS FIRST LIMIT 1`,
+       WHERE r.identifier = $2 AND r.is_active AND (r.organization_id = $1 OR r.organization_id IS NULL)`,
       [cacheKey.slice(0, space), cacheKey.slice(space + 1)],
     );
-    return row && {
+    // The issuer moved to where the organization had registered it: nobody could do so now.
+    if (!row || (row.organization_id !== null && isAtHostOf(this.config.issuer, row.identifier))) return undefined;
+    return {
       identifier: row.identifier,
       name: row.name,
       scopes: new Set(row.scopes),

@@ -34,7 +34,7 @@ beforeEach(async () => {
   advance = (milliseconds) => { at += milliseconds; };
   email = `${newId()}@example.com`;
   id = await directory.dataSource.transaction(async (manager) => {
-    const user = await directory.users.create(manager, { email, passwordHash, activeOrganizationId: home.id });
+    const user = await directory.users.create(manager, { email, passwordHash, homeOrganizationId: home.id });
     await directory.organizations.addMember(manager, { organizationId: home.id, userId: user.id, role: 'member' });
     return user.id;
   });

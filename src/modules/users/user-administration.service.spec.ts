@@ -36,7 +36,7 @@ async function platformAdministrator(...places: Organization[]): Promise<Caller>
 describe('adding a person', () => {
   it('makes an account and a membership, and keeps the password only as a hash', async () => {
     const person = await directory.userAdministration.create(admin, { email: newEmail(), name: 'Ada', password: PASSWORD });
-    expect(person).toMatchObject({ user: { name: 'Ada', status: 'active', isPlatformAdministrator: false, activeOrganizationId: home.id }, membership: { role: 'member' } });
+    expect(person).toMatchObject({ user: { name: 'Ada', status: 'active', isPlatformAdministrator: false, homeOrganizationId: home.id, activeOrganizationId: home.id }, membership: { role: 'member' } });
     expect(person.user.passwordHash).toMatch(/^\$argon2id\$/);
     expect(await directory.signIn.verify(person.user.email, PASSWORD, '192.0.2.1')).toMatchObject({ id: person.user.id });
     expect(JSON.stringify(UserDto.of(person))).not.toMatch(/argon2|password/);
@@ -44,15 +44,14 @@ describe('adding a person', () => {
   });
 
   it('leaves an account that is there as it is, and answers and records the same', async () => {
-    const known = await directory.userAdministration.create(await directory.person('owner', await directory.organization('First')), {
-      email: newEmail(), name: 'Bea', password: PASSWORD,
-    });
+    const first = await directory.organization('First');
+    const known = await directory.userAdministration.create(await directory.person('owner', first), { email: newEmail(), name: 'Bea', password: PASSWORD });
     const { hashed } = directory.hasher;
     const joined = await directory.userAdministration.create(owner, { email: known.user.email.toUpperCase(), name: 'Not Bea', password: 'another horse battery staple' });
     const fresh = await directory.userAdministration.create(owner, { email: newEmail(), name: 'Bea', password: 'another horse battery staple' });
     expect(directory.hasher.hashed - hashed).toBe(2);
 
-    expect(joined.user).toMatchObject({ id: known.user.id, passwordHash: known.user.passwordHash, name: 'Bea', passwordChangedAt: null });
+    expect(joined.user).toMatchObject({ id: known.user.id, passwordHash: known.user.passwordHash, name: 'Bea', passwordChangedAt: null, homeOrganizationId: first.id });
     expect(await directory.signIn.verify(known.user.email, PASSWORD, '192.0.2.2')).toMatchObject({ id: known.user.id });
     const [one, other] = [UserDto.of(joined), UserDto.of(fresh)];
     expect({ ...one, id: '', email: '', joined_at: '' }).toEqual({ ...other, id: '', email: '', joined_at: '' });
@@ -104,7 +103,7 @@ describe('people of another organization', () => {
 });
 
 describe('disabling a person', () => {
-  it('is for admins of their only organization, and is on record', async () => {
+  it('is for admins of the organization that made the account, and is on record', async () => {
     await directory.userAdministration.update(admin, member.subject, { status: 'disabled' });
     expect(await directory.users.findActive(member.subject)).toBeUndefined();
     expect((await auditTrail(directory.dataSource)).at(-1)).toMatchObject({ type: 'user.disabled', organization_id: home.id, actor: { id: admin.subject }, target: { id: member.subject } });
@@ -120,15 +119,11 @@ describe('disabling a person', () => {
     expect(await auditTrail(directory.dataSource)).toEqual(before);
   });
 
-  it('is refused for whoever stands above the caller, and for whoever is in another organization too', async () => {
-    const shared = await directory.person('member', home, await directory.organization('Second'));
+  it('is refused for whoever stands above the caller', async () => {
     const { userAdministration } = directory;
     await expect(userAdministration.update(admin, owner.subject, { status: 'disabled' })).rejects.toEqual(refusal('role_above_own'));
     await expect(userAdministration.update(clientOf(home.id), owner.subject, { status: 'disabled' })).rejects.toEqual(refusal('role_above_own'));
-    await expect(userAdministration.update(owner, shared.subject, { status: 'disabled' })).rejects.toEqual(refusal('account_not_yours'));
-    await expect(userAdministration.update(owner, shared.subject, { name: 'Renamed' })).rejects.toEqual(refusal('account_not_yours'));
-    await userAdministration.update(await platformAdministrator(home), shared.subject, { status: 'disabled' });
-    expect(await account(shared)).toMatchObject({ status: 'disabled', name: null });
+    expect(await account(owner)).toMatchObject({ status: 'active' });
   });
 
   it('leaves an organization an owner, except when a platform administrator must stop a stolen account', async () => {
@@ -158,8 +153,85 @@ describe('disabling a person', () => {
   });
 });
 
+describe('the home of an account', () => {
+  let second: Organization;
+  let theirs: Caller;
+
+  beforeEach(async () => {
+    second = await directory.organization('Second');
+    theirs = await directory.person('owner', second);
+  });
+
+  const homeOf = async (caller: Caller) => (await account(caller))!.homeOrganizationId;
+
+  /** Everything that being in charge is about. */
+  async function assertNotInCharge(caller: Caller, person: Caller): Promise<void> {
+    const before = await account(person);
+    await expect(directory.userAdministration.update(caller, person.subject, { status: 'disabled' })).rejects.toEqual(refusal('account_not_yours'));
+    await expect(directory.userAdministration.update(caller, person.subject, { name: 'Renamed' })).rejects.toEqual(refusal('account_not_yours'));
+    await expect(directory.userAdministration.resetPassword(caller, person.subject, PASSWORD)).rejects.toEqual(refusal('account_not_yours'));
+    expect(await account(person)).toEqual(before);
+  }
+
+  it('stays in charge, whoever else makes the person a member and as what', async () => {
+    const { email } = (await account(member))!;
+    await directory.userAdministration.create(theirs, { email, role: 'owner' });
+    const third = await directory.organization('Third');
+    await directory.members.add(await directory.person('owner', third), third.id, { email });
+    await directory.userAdministration.update(admin, member.subject, { name: 'Renamed', status: 'disabled' });
+    expect(await account(member)).toMatchObject({ name: 'Renamed', status: 'disabled', homeOrganizationId: home.id });
+    await directory.userAdministration.update(admin, member.subject, { status: 'active' });
+  });
+
+  it('stays in charge of somebody who is the last owner of another organization, and is not relieved of its own roles', async () => {
+    await directory.members.add(theirs, second.id, { user_id: member.subject, role: 'owner' });
+    await directory.members.leave(theirs, second.id);
+    await directory.userAdministration.update(admin, member.subject, { status: 'disabled' });
+    expect(await account(member)).toMatchObject({ status: 'disabled' });
+
+    const third = await directory.organization('Third');
+    await directory.members.add(await directory.person('owner', third), third.id, { user_id: owner.subject });
+    await expect(directory.userAdministration.update(admin, owner.subject, { status: 'disabled' })).rejects.toEqual(refusal('role_above_own'));
+    await expect(directory.userAdministration.update(owner, owner.subject, { status: 'disabled' })).rejects.toEqual(refusal('last_owner'));
+  });
+
+  it('is none of the organizations that the person is a guest of: they end their own membership and no more', async () => {
+    await directory.members.add(theirs, second.id, { user_id: member.subject });
+    await assertNotInCharge(theirs, member);
+    await directory.userAdministration.remove(theirs, member.subject);
+    expect(await account(member)).toMatchObject({ status: 'active', homeOrganizationId: home.id });
+    expect(await directory.organizations.roleOf(member.subject, home.id)).toBe('member');
+  });
+
+  it.each<[string, () => Promise<unknown>]>([
+    ['the person leaves', () => directory.members.leave(member, home.id)],
+    ['the person is removed', () => directory.userAdministration.remove(admin, member.subject)],
+    ['the membership is ended', () => directory.members.remove(admin, home.id, member.subject)],
+    ['it is deleted', () => directory.organizationAdministration.delete(owner, home.id)],
+  ])('ends when %s, and nobody but platform administrators is in charge then, not even where the person comes back', async (_what, end) => {
+    await directory.members.add(theirs, second.id, { user_id: member.subject });
+    await end();
+    expect(await homeOf(member)).toBeNull();
+    await assertNotInCharge(theirs, member);
+    if (await directory.organizations.findById(home.id)) {
+      await directory.members.add(owner, home.id, { user_id: member.subject });
+      await assertNotInCharge(owner, member);
+    }
+    await directory.userAdministration.update(await platformAdministrator(second), member.subject, { status: 'disabled' });
+    expect(await account(member)).toMatchObject({ status: 'disabled', homeOrganizationId: null });
+  });
+
+  it('is an organization that the person is a member of, or the account is not made', async () => {
+    const email = newEmail();
+    const alone = directory.dataSource.transaction((manager) => directory.users.create(manager, { email, homeOrganizationId: home.id }));
+    await expect(alone).rejects.toMatchObject({ driverError: { constraint: 'users_home' } });
+    await expect(directory.dataSource.getRepository(User).update({ id: member.subject as UserId }, { homeOrganizationId: second.id })).rejects.toMatchObject({ driverError: { constraint: 'users_home' } });
+    expect(await directory.users.findByEmail(email)).toBeUndefined();
+  });
+});
+
 describe('setting somebody\'s password', () => {
-  it('is for owners of the person\'s only organization, and ends what came before', async () => {
+  it('is for owners of the organization that made the account, and ends what came before', async () => {
     await directory.userAdministration.resetPassword(owner, member.subject, PASSWORD);
     const { email, passwordChangedAt } = (await account(member))!;
     expect(passwordChangedAt).toBeInstanceOf(Date);
@@ -168,7 +240,6 @@ describe('setting somebody\'s password', () => {
   });
 
   it('is refused to everybody else, before any hashing', async () => {
-    const shared = await directory.person('member', home, await directory.organization('Second'));
     const { userAdministration, hasher } = directory;
     const { hashed } = hasher;
     await expect(userAdministration.resetPassword(admin, member.subject, PASSWORD)).rejects.toEqual(refusal('account_not_yours'));
@@ -176,9 +247,20 @@ describe('setting somebody\'s password', () => {
     await expect(userAdministration.resetPassword(owner, owner.subject, PASSWORD)).rejects.toEqual(refusal('own_password'));
     await expect(userAdministration.resetPassword(owner, member.subject, 'password1')).rejects.toEqual(refusal('weak_password'));
     expect(hasher.hashed).toBe(hashed);
-    await expect(userAdministration.resetPassword(owner, shared.subject, PASSWORD)).rejects.toEqual(refusal('account_not_yours'));
     expect(await account(member)).toMatchObject({ passwordHash: null, passwordChangedAt: null });
-    expect(await account(shared)).toMatchObject({ passwordHash: null });
+  });
+
+  it('is refused to both organizations of a person who is in two, since it would open the other one, until one has ended', async () => {
+    const second = await directory.organization('Second');
+    const theirs = await directory.person('owner', second);
+    await directory.members.add(theirs, second.id, { user_id: member.subject });
+    const { userAdministration } = directory;
+    await expect(userAdministration.resetPassword(owner, member.subject, PASSWORD)).rejects.toEqual(refusal('account_elsewhere'));
+    await expect(userAdministration.resetPassword(theirs, member.subject, PASSWORD)).rejects.toEqual(refusal('account_not_yours'));
+    expect(await account(member)).toMatchObject({ passwordHash: null });
+    await userAdministration.remove(theirs, member.subject);
+    await userAdministration.resetPassword(owner, member.subject, PASSWORD);
+    expect((await account(member))!.passwordHash).toMatch(/^\$argon2id\$/);
   });
 
   it('takes a token that carries all that the person may hold', async () => {
@@ -191,26 +273,43 @@ describe('setting somebody\'s password', () => {
 });
 
 describe('removing a person', () => {
-  it('deletes the account with the last membership, and not before', async () => {
+  it('deletes the account with its home\'s membership when that is the last', async () => {
     const second = await directory.organization('Second');
+    const shared = await directory.person('member', home, second);
+    await directory.userAdministration.remove(await directory.person('owner', second), shared.subject);
+    expect(await account(shared)).toBeDefined();
+    await directory.userAdministration.remove(admin, shared.subject);
+    expect(await account(shared)).toBeUndefined();
+    expect((await auditTrail(directory.dataSource)).slice(-2)).toMatchObject([
+      { type: 'membership.removed', organization_id: home.id, target: { id: shared.subject } }, { type: 'user.deleted', organization_id: null, target: { id: shared.subject } },
+    ]);
+  });
+
+  it('leaves the account of somebody who is elsewhere, and a guest\'s even with the last membership, to a platform administrator', async () => {
+    const second = await directory.organization('Second');
+    const theirs = await directory.person('owner', second);
     const shared = await directory.person('member', home, second);
     await directory.userAdministration.remove(admin, shared.subject);
     expect(await account(shared)).toBeDefined();
     await expect(directory.userAdministration.get(admin, shared.subject)).rejects.toEqual(refusal('user_not_found'));
-    await directory.userAdministration.remove(await directory.person('owner', second), shared.subject);
+    await directory.userAdministration.remove(theirs, shared.subject);
+    expect(await account(shared)).toBeDefined();
+    await directory.userAdministration.remove(await platformAdministrator(home), shared.subject);
     expect(await account(shared)).toBeUndefined();
-    expect((await auditTrail(directory.dataSource)).slice(-2)).toMatchObject([
-      { type: 'membership.removed', organization_id: second.id, target: { id: shared.subject } }, { type: 'user.deleted', organization_id: null, target: { id: shared.subject } },
-    ]);
   });
 
-  it('deletes the account once, when its last two organizations remove it at once', async () => {
-    const second = await directory.organization('Second');
-    const theirs = await directory.person('owner', second);
-    const shared = await directory.person('member', home, second);
-    await Promise.all([directory.userAdministration.remove(owner, shared.subject), directory.userAdministration.remove(theirs, shared.subject)]);
-    expect(await account(shared)).toBeUndefined();
-    expect((await auditTrail(directory.dataSource)).filter(({ type, target }) => type === 'user.deleted' && (target as { id: string }).id === shared.subject)).toHaveLength(1);
+  it('by both organizations of a person at once ends both memberships, and deletes the account when the home came last', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const second = await directory.organization('Second');
+      const theirs = await directory.person('owner', second);
+      const shared = await directory.person('member', home, second);
+      await Promise.all([directory.userAdministration.remove(owner, shared.subject), directory.userAdministration.remove(theirs, shared.subject)]);
+      const about = (await auditTrail(directory.dataSource)).filter(({ target }) => (target as { id: string }).id === shared.subject);
+      const isHomeLast = about.filter(({ type }) => type === 'membership.removed').at(-1)!['organization_id'] === home.id;
+      expect(about.filter(({ type }) => type === 'user.deleted')).toHaveLength(isHomeLast ? 1 : 0);
+      expect((await account(shared)) === undefined).toBe(isHomeLast);
+      for (const place of [home, second]) expect(await directory.organizations.roleOf(shared.subject, place.id)).toBeUndefined();
+    }
   });
 
   it('never both deletes an account and makes it a member elsewhere', async () => {

@@ -14,7 +14,7 @@ import { PasswordsService } from './passwords.service.js';
 import { SignInSource } from './sign-in-source.entity.js';
 import { User } from './user.entity.js';
 import type { CreateUserDto, UpdateUserDto, UsersQuery } from './users.dto.js';
-import { accountNotYours, administratorProtected, emailTaken, lastAdministrator, ownPassword, userNotFound } from './users.errors.js';
+import { accountElsewhere, accountNotYours, administratorProtected, emailTaken, lastAdministrator, ownPassword, userNotFound } from './users.errors.js';
 import { UsersService } from './users.service.js';
 
 /** What an organization does with its people, and a platform administrator with all. See docs/decisions/0004-roles.md. */
@@ -54,7 +54,7 @@ export class UserAdministration {
       const events: AuditEvent[] = [];
       let user = await this.findAccount(manager, email);
       if (!user) {
-        user = await this.users.createUnlessKnown(manager, { email, name, passwordHash, activeOrganizationId: organizationId });
+        user = await this.users.createUnlessKnown(manager, { email, name, passwordHash, homeOrganizationId: organizationId });
         if (user) events.push({ type: 'user.created', outcome: 'success', organization_id: null, ...doneBy(caller), target: { kind: 'user', id: user.id } });
         // Somebody else made it between the two statements.
         else user = await this.findAccount(manager, email);
@@ -76,7 +76,7 @@ export class UserAdministration {
       if (caller.isPlatformAdministrator) await manager.query(`SELECT pg_advisory_xact_lock(hashtext('platform administrators'))`);
       const person = await this.hold(manager, caller, id);
       const { user } = person;
-      await this.assertInCharge(manager, caller, person);
+      this.assertInCharge(caller, person);
       const events: AuditEvent[] = [];
       if (changes.name !== undefined && changes.name !== user.name) events.push(this.event('user.updated', caller, person));
       if (changes.status !== undefined && changes.status !== user.status) {
@@ -92,10 +92,11 @@ export class UserAdministration {
   }
 
   /**
-   * Sets the password of somebody who cannot. Only for platform administrators, and for owners of the only organization the
-   * person is in; whoever sets a password could sign in with it, so their token must carry all that the person may hold.
+   * Sets the password of somebody who cannot. Only for platform administrators, and for owners of the person's home while the
+   * person is in no other organization; whoever sets a password could sign in with it, so their token must carry all that the
+   * person may hold.
    *
-   * @throws DomainError `user_not_found`, `own_password`, `account_not_yours`, `administrator_protected`, `role_above_own`, `role_beyond_scopes`, `weak_password`
+   * @throws DomainError `user_not_found`, `own_password`, `account_not_yours`, `account_elsewhere`, `administrator_protected`, `role_above_own`, `role_beyond_scopes`, `weak_password`
    */
   async resetPassword(caller: Caller, id: string, newPassword: string): Promise<void> {
     const { user: before } = await this.get(caller, id);
@@ -104,7 +105,8 @@ export class UserAdministration {
     const passwordHash = await this.passwords.accept(newPassword, [before.email, before.name]);
     await this.dataSource.transaction(async (manager) => {
       const person = await this.hold(manager, caller, id);
-      await this.assertInCharge(manager, caller, person);
+      this.assertInCharge(caller, person);
+      if (!caller.isPlatformAdministrator && await manager.countBy(Membership, { userId: person.user.id }) > 1) throw accountElsewhere();
       assertMayHandOut(caller, caller.isPlatformAdministrator ? 'owner' : person.membership?.role ?? 'owner');
       await this.users.setPassword(manager, person.user.id, passwordHash);
       await this.audit.recordIn(manager, this.event('user.password_changed', caller, person));
@@ -112,8 +114,9 @@ export class UserAdministration {
   }
 
   /**
-   * Ends the membership in the caller's organization, and the account when it was in no other. A platform administrator also
-   * deletes the account of somebody who is in no organization any more. Accounts of platform administrators stay.
+   * Ends the membership in the caller's organization, and the account when it was in no other and the caller is in charge of
+   * it. A platform administrator also deletes the account of somebody who is in no organization any more. Accounts of platform
+   * administrators stay.
    *
    * @throws DomainError `user_not_found`, `role_above_own`, `last_owner`, `administrator_protected`, `account_not_yours`
    */
@@ -125,7 +128,7 @@ export class UserAdministration {
       if (membership) events.push(this.members.removed(caller, await this.members.end(manager, caller, caller.organizationId, user.id)));
       const isElsewhere = await manager.existsBy(Membership, { userId: user.id });
       if (isElsewhere && !membership) throw accountNotYours();
-      if (!isElsewhere && !user.isPlatformAdministrator) {
+      if (!isElsewhere && !user.isPlatformAdministrator && isInCharge(caller, user)) {
         await manager.delete(User, { id: user.id });
         await manager.delete(SignInSource, { accountId: user.id });
         events.push({ type: 'user.deleted', outcome: 'success', organization_id: null, ...doneBy(caller), target: { kind: 'user', id: user.id } });
@@ -154,12 +157,11 @@ export class UserAdministration {
     return { user, membership: membership ?? undefined };
   }
 
-  /** An organization is in charge of the accounts that are in no other, and of no platform administrator's. */
-  private async assertInCharge(manager: EntityManager, caller: Caller, { user, membership }: Person): Promise<void> {
+  private assertInCharge(caller: Caller, { user, membership }: Person): void {
     if (caller.isPlatformAdministrator) return;
     if (user.isPlatformAdministrator) throw administratorProtected();
     if (membership) assertMayActOn(caller, membership.role);
-    if (await manager.countBy(Membership, { userId: user.id }) !== 1) throw accountNotYours();
+    if (!isInCharge(caller, user)) throw accountNotYours();
   }
 
   private async assertDispensable(manager: EntityManager, caller: Caller, { user, membership }: Person): Promise<void> {
@@ -171,4 +173,9 @@ export class UserAdministration {
   private event(type: AuditEvent['type'], caller: Caller, { user, membership }: Person): AuditEvent {
     return { type, outcome: 'success', organization_id: membership?.organizationId ?? null, ...doneBy(caller), target: { kind: 'user', id: user.id } };
   }
+}
+
+/** An organization is in charge of the accounts that it made, platform administrators of all. */
+function isInCharge(caller: Caller, user: User): boolean {
+  return caller.isPlatformAdministrator || user.homeOrganizationId === caller.organizationId;
 }

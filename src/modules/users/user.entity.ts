@@ -3,7 +3,7 @@ import type { OrganizationId, UserId } from '../../kernel/ids.js';
 
 export type UserStatus = 'active' | 'disabled';
 
-/** A person's account. It belongs to the person; organizations only have memberships of it. */
+/** A person's account. Organizations have memberships of it, and one of them may be in charge of it: docs/decisions/0004-roles.md. */
 @Entity({ name: 'users' })
 export class User {
   @PrimaryColumn({ type: 'uuid' })
@@ -34,6 +34,13 @@ export class User {
   /** Spans organizations. Made by the first start, never through a role. */
   @Column({ name: 'is_platform_administrator', type: 'boolean' })
   isPlatformAdministrator: boolean;
+
+  /**
+   * The organization that made the account, while the person is a member of it: it is in charge of the account. Null when
+   * only platform administrators are.
+   */
+  @Column({ name: 'home_organization_id', type: 'uuid', nullable: true })
+  homeOrganizationId: OrganizationId | null;
 
   /** Where the person worked last; the next token is for this organization. */
   @Column({ name: 'active_organization_id', type: 'uuid', nullable: true })

@@ -35,14 +35,14 @@ export class UsersController {
     return UserDto.of(await this.users.get(caller, id));
   }
 
-  /** Changes what is given, of a person who is in no other organization. Their role: see the members of organizations. */
+  /** Changes what is given, of a person whose account your organization made. Their role: see the members of organizations. */
   @Put(':id')
   @Access.scopes('users:write')
   async update(@CurrentCaller() caller: Caller, @Param('id') id: string, @Body() body: UpdateUserDto): Promise<UserDto> {
     return UserDto.of(await this.users.update(caller, id, body));
   }
 
-  /** Ends the membership, and deletes the account when the person is in no other organization. */
+  /** Ends the membership, and deletes an account that your organization made when the person is in no other. */
   @Delete(':id')
   @HttpCode(204)
   @Access.scopes('users:write')
@@ -50,7 +50,7 @@ export class UsersController {
     await this.users.remove(caller, id);
   }
 
-  /** Sets a person's password; their tokens and sessions end. For owners of their only organization, and platform administrators. */
+  /** Sets a person's password; their tokens and sessions end. For platform administrators, and for owners of the organization that made the account while the person is in no other. */
   @Post(':id/password')
   @HttpCode(204)
   @Access.scopes('users:write')

@@ -116,6 +116,8 @@ export class AccountDto {
   name: string | null;
   /** Whether you run the whole installation. */
   is_platform_administrator: boolean;
+  /** The organization that made your account and may disable it. Null when only platform administrators may. */
+  home_organization_id: string | null;
   /** The organization that the token of this request is for. */
   organization_id: string;
   /** Yours in that organization. */
@@ -131,6 +133,7 @@ export class AccountDto {
       email_verified: user.emailVerified,
       name: user.name,
       is_platform_administrator: user.isPlatformAdministrator,
+      home_organization_id: user.homeOrganizationId,
       organization_id: organizationId,
       role: role ?? null,
       last_sign_in_at: user.lastSignInAt?.toISOString() ?? null,

@@ -26,7 +26,10 @@ export const memberAmbiguous = () =>
   new DomainError('invalid', 'member_ambiguous', 'Name the person by user_id or by email, not both and not neither.');
 
 export const accountNotYours = () =>
-  new DomainError('forbidden', 'account_not_yours', 'This account is not under your organization alone; you can only end the membership.');
+  new DomainError('forbidden', 'account_not_yours', 'This account is not in your charge; you can only end the membership.');
+
+export const accountElsewhere = () =>
+  new DomainError('forbidden', 'account_elsewhere', 'The person is in another organization too, which a new password would open as well; they can change it themselves.');
 
 export const administratorProtected = () =>
   new DomainError('forbidden', 'administrator_protected', 'Only a platform administrator may change the account of another one.');

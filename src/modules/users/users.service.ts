@@ -17,7 +17,8 @@ export interface NewUser {
   /** As `PasswordsService.accept` returned it. */
   readonly passwordHash?: string;
   readonly isPlatformAdministrator?: boolean;
-  readonly activeOrganizationId?: OrganizationId;
+  /** Who makes the account, and has to make the person a member before the transaction ends. */
+  readonly homeOrganizationId?: OrganizationId;
 }
 
 export interface ActiveOrganization {
@@ -74,7 +75,8 @@ export class UsersService {
     const at = nowDate();
     const user = manager.create(User, {
       id: newId<UserId>(), email, emailVerified: false, name: person.name ?? null, passwordHash: person.passwordHash ?? null, passwordChangedAt: null,
-      status: 'active', isPlatformAdministrator: person.isPlatformAdministrator ?? false, activeOrganizationId: person.activeOrganizationId ?? null,
+      status: 'active', isPlatformAdministrator: person.isPlatformAdministrator ?? false,
+      homeOrganizationId: person.homeOrganizationId ?? null, activeOrganizationId: person.homeOrganizationId ?? null,
       lastSignInAt: null, createdAt: at, updatedAt: at,
     });
     const { raw } = await manager.createQueryBuilder().insert().into(User).values({ ...user }).orIgnore().returning('id').execute();
