@@ -11,6 +11,7 @@ import { clientRecordOf } from './clients.js';
 import { assertAssertionAudience } from './client-assertion.js';
 import { cacheableKeySet } from './key-set-caching.js';
 import { interactionPolicy } from './interactions/interaction-policy.js';
+import { outboundFetch } from './outbound.js';
 import { useOwnPages } from './own-pages.js';
 import { ProtocolPages } from './protocol-pages.service.js';
 import { ProtocolPolicies } from './protocol-policies.service.js';
@@ -33,6 +34,8 @@ const ID_TOKEN_TTL = 3600;
 @Injectable()
 export class ProviderFactory {
   private readonly logger = new Logger('oidc');
+  /** One for all providers: what it remembers must survive a change of keys. */
+  private readonly fetch: ReturnType<typeof outboundFetch>;
 
   constructor(
     private readonly config: Config,
@@ -42,7 +45,9 @@ export class ProviderFactory {
     private readonly format: AccessTokenFormat,
     private readonly policies: ProtocolPolicies,
     private readonly pages: ProtocolPages,
-  ) {}
+  ) {
+    this.fetch = outboundFetch({ allowsLoopbackHttp: !config.isProduction });
+  }
 
   create(adapter: (model: string) => Adapter): Provider {
     const provider = new Provider(this.config.issuer, { ...this.configuration(), adapter });
@@ -77,6 +82,7 @@ export class ProviderFactory {
       },
       pkce: { required: (_ctx, client) => client.clientAuthMethod === 'none' || clientRecordOf(client).requirePkce },
       assertJwtClientAuthClaimsAndHeader: assertAssertionAudience(config.issuer),
+      fetch: this.fetch,
       cookies: this.cookies(),
       interactions: { policy: interactionPolicy(), url: (_ctx, interaction) => `${INTERACTION_PATH}/${interaction.uid}` },
       findAccount: (ctx, sub) => accounts.find(ctx, sub),
