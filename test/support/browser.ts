@@ -43,6 +43,11 @@ export class FormBrowser {
     return new URL(page.url);
   }
 
+  /** The values of the cookies it holds, as somebody would need them to be this browser. */
+  cookieValues(): string[] {
+    return [...this.cookies.values()].map(({ value }) => value.slice(value.indexOf('=') + 1));
+  }
+
   private keep(response: Response): void {
     for (const line of response.headers.getSetCookie()) {
       const [pair = '', ...attributes] = line.split(';').map((part) => part.trim());
