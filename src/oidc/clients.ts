@@ -1,4 +1,4 @@
-import { Provider, type Client, type ClientMetadata, type KoaContextWithOIDC } from 'oidc-provider';
+import { errors, Provider, type Client, type ClientMetadata, type KoaContextWithOIDC } from 'oidc-provider';
 import type { ClientRecord, ClientsService } from '../modules/clients/clients.service.js';
 import { epochSeconds } from '../kernel/clock.js';
 import { formatScope } from '../kernel/scope-set.js';
@@ -46,6 +46,15 @@ export function useClientRegistry(provider: Provider, clients: ClientsService): 
     built.set(key, { record, client, until: record.jwksUri ? epochSeconds() + FETCHED_KEYS_KEPT : Infinity });
     return client;
   } as typeof provider.Client.find;
+
+  // The library would call the request invalid, where it is the client that may not make it (RFC 6749 section 5.2).
+  const { grantTypeAllowed } = provider.Client.prototype;
+  provider.Client.prototype.grantTypeAllowed = function mayUse(this: Client, type: string): boolean {
+    if (grantTypeAllowed.call(this, type)) return true;
+    const { route, params } = Provider.ctx?.oidc ?? {};
+    if (route === 'token' && params?.['grant_type'] === type) throw new errors.UnauthorizedClient('the client is not registered for this grant type');
+    return false;
+  };
 
   provider.Client.prototype.compareClientSecret = function compareClientSecret(this: Client, presented: string): boolean {
     const record = clientRecordOf(this);
