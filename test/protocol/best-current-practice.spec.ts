@@ -64,6 +64,19 @@ describe('the best current practice of OAuth security (RFC 9700)', () => {
     expect({ status: client.status, stays: client.url.startsWith(server.issuer) }).toEqual({ status: 400, stays: true });
   });
 
+  it('names no address with a code or a request in it to the page that a redirect leads to (section 4.2.4), and lets nobody keep an answer', async () => {
+    const browser = new FormBrowser();
+    await browser.authorize(authorizationUrl(), ADMIN);
+    for (const [answer, parameters] of [['code', {}], ['error', { code_challenge_method: 'plain' }]] as const) {
+      const { url, headers } = await browser.open(authorizationUrl(parameters));
+      expect(new URL(url).searchParams.get(answer)).toEqual(expect.any(String));
+      expect([headers.get('referrer-policy'), headers.get('cache-control')]).toEqual(['no-referrer', 'no-store']);
+    }
+    for (const path of ['token', 'introspect', 'revoke', 'par']) {
+      for (const options of [{ basic }, {}]) expect((await post(server, `/api/oauth/${path}`, { token: 'x' }, options)).headers.get('cache-control')).toBe('no-store');
+    }
+  });
+
   it('takes no access token from the address (section 4.3.2)', async () => {
     const { accessToken } = await signIn(new FormBrowser());
     for (const path of ['/api/agents', '/api/oauth/userinfo']) {
