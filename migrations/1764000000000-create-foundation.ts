@@ -30,6 +30,7 @@ export class CreateFoundation1764000000000 implements MigrationInterface {
         created_at timestamptz NOT NULL DEFAULT now(),
         updated_at timestamptz NOT NULL DEFAULT now()
       )`,
+      `CREATE INDEX users_active_organization ON users (active_organization_id)`,
       `CREATE TABLE memberships (
         organization_id uuid NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
         user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
@@ -198,6 +199,7 @@ export class CreateFoundation1764000000000 implements MigrationInterface {
         created_at timestamptz NOT NULL DEFAULT now()
       )`,
       `CREATE INDEX consent_grants_user ON consent_grants (user_id, client_id)`,
+      `CREATE INDEX consent_grants_organization ON consent_grants (organization_id)`,
       `CREATE INDEX consent_grants_client ON consent_grants (client_id)`,
       `CREATE TABLE tokens (
         token_id uuid NOT NULL,

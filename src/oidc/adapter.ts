@@ -17,7 +17,6 @@ export interface AdapterParts {
   readonly verifier: TokenVerifier;
 }
 
-
 /** Where the library keeps each of its models: one adapter a model. */
 export function adapterFor(parts: AdapterParts): (model: string) => Adapter {
   return (model) => onTheWireAll(adapterOf(model, parts));
@@ -29,8 +28,29 @@ function adapterOf(model: string, parts: AdapterParts): Adapter {
     case 'Grant': return grants(parts);
     // Our client credentials grant issues access tokens like every other: of this model there are none to look for.
     case 'ClientCredentials': return { ...stored(model, parts), async find() { return undefined; } };
+    case 'Interaction': return interactions(parts);
     default: return stored(model, parts);
   }
+}
+
+/**
+ * Sign-ins that are not finished. The library writes into them what the browser's cookies say: the id of the session, which
+ * nobody reads there, and at the end of the address that goes on, their own.
+ */
+function interactions(parts: AdapterParts): Adapter {
+  const adapter = stored('Interaction', parts);
+  return {
+    ...adapter,
+    async upsert(id, payload, ttl) {
+      const { cookie: _cookie, ...session } = payload.session as { cookie?: string } ?? {};
+      const returnTo = payload['returnTo'] as string;
+      await adapter.upsert(id, { ...payload, session: payload.session && session as AdapterPayload['session'], returnTo: returnTo.slice(0, returnTo.length - id.length) }, ttl);
+    },
+    async find(id) {
+      const found = await adapter.find(id);
+      return found ? { ...found, returnTo: `${String(found['returnTo'])}${id}` } : undefined;
+    },
+  };
 }
 
 /** Sessions, interactions, codes, refresh tokens, pushed requests. */

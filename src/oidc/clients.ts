@@ -1,9 +1,16 @@
-import { Provider, type Client, type ClientMetadata, type KoaContextWithOIDC } from 'oidc-provider';
+import { errors, Provider, type Client, type ClientMetadata, type KoaContextWithOIDC } from 'oidc-provider';
 import type { ClientRecord, ClientsService } from '../modules/clients/clients.service.js';
+import { epochSeconds } from '../kernel/clock.js';
 import { formatScope } from '../kernel/scope-set.js';
 import { noteClient } from '../platform/http/request-context.js';
 import { toWireError } from './wire-errors.js';
 import { OIDC_SCOPES } from './resource-access.js';
+
+/**
+ * How long keys that a client serves at its `jwks_uri` are believed. The library asks for them again only when an assertion
+ * fits none that it has, so one that the client withdrew would work for ever. Seconds.
+ */
+const FETCHED_KEYS_KEPT = 300;
 
 const records = new WeakMap<Client, ClientRecord>();
 
@@ -15,11 +22,12 @@ export function clientRecordOf(client: Client): ClientRecord {
 }
 
 /**
- * Makes the library take its clients from our registry: built once for each version of the record, and with secrets that
- * are compared as hashes. Only active clients exist for the protocol; an unknown one and a wrong secret read alike.
+ * Makes the library take its clients from our registry: built once for each version of the record (and anew when the keys
+ * that it serves have been kept for long enough), and with secrets that are compared as hashes. Only active clients exist for
+ * the protocol; an unknown one and a wrong secret read alike.
  */
 export function useClientRegistry(provider: Provider, clients: ClientsService): void {
-  const built = new Map<string, { record: ClientRecord; client: Client }>();
+  const built = new Map<string, { record: ClientRecord; readonly client: Client; readonly until: number }>();
 
   provider.Client.find = async function find(id: string): Promise<Client | undefined> {
     const record = await clients.findCached(id).catch((error: unknown) => { throw toWireError(error); });
@@ -27,7 +35,7 @@ export function useClientRegistry(provider: Provider, clients: ClientsService): 
     const method = authMethodOf(record);
     const key = `${method} ${id}`;
     const known = built.get(key);
-    if (known && known.record.version === record.version) {
+    if (known && known.record.version === record.version && epochSeconds() < known.until) {
       // Secrets come and go without a new version of the client: always compare against the newest record.
       if (known.record !== record) records.set(known.client, known.record = record);
       return known.client;
@@ -35,9 +43,18 @@ export function useClientRegistry(provider: Provider, clients: ClientsService): 
     const client = new (provider.Client as unknown as new (metadata: ClientMetadata) => Client)(clientMetadata(record, method));
     records.set(client, record);
     if (built.size >= 10_000) built.clear();
-    built.set(key, { record, client });
+    built.set(key, { record, client, until: record.jwksUri ? epochSeconds() + FETCHED_KEYS_KEPT : Infinity });
     return client;
   } as typeof provider.Client.find;
+
+  // The library would call the request invalid, where it is the client that may not make it (RFC 6749 section 5.2).
+  const { grantTypeAllowed } = provider.Client.prototype;
+  provider.Client.prototype.grantTypeAllowed = function mayUse(this: Client, type: string): boolean {
+    if (grantTypeAllowed.call(this, type)) return true;
+    const { route, params } = Provider.ctx?.oidc ?? {};
+    if (route === 'token' && params?.['grant_type'] === type) throw new errors.UnauthorizedClient('the client is not registered for this grant type');
+    return false;
+  };
 
   provider.Client.prototype.compareClientSecret = function compareClientSecret(this: Client, presented: string): boolean {
     const record = clientRecordOf(this);

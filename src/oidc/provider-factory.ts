@@ -9,8 +9,10 @@ import { DPOP_ALGORITHMS } from '../platform/http/dpop-algorithms.js';
 import { Accounts } from './accounts.service.js';
 import { clientRecordOf } from './clients.js';
 import { assertAssertionAudience } from './client-assertion.js';
+import { discreetAnswers } from './discreet-answers.js';
 import { cacheableKeySet } from './key-set-caching.js';
 import { interactionPolicy } from './interactions/interaction-policy.js';
+import { outboundFetch } from './outbound.js';
 import { useOwnPages } from './own-pages.js';
 import { ProtocolPages } from './protocol-pages.service.js';
 import { ProtocolPolicies } from './protocol-policies.service.js';
@@ -33,6 +35,8 @@ const ID_TOKEN_TTL = 3600;
 @Injectable()
 export class ProviderFactory {
   private readonly logger = new Logger('oidc');
+  /** One for all providers: what it remembers must survive a change of keys. */
+  private readonly fetch: ReturnType<typeof outboundFetch>;
 
   constructor(
     private readonly config: Config,
@@ -42,13 +46,16 @@ export class ProviderFactory {
     private readonly format: AccessTokenFormat,
     private readonly policies: ProtocolPolicies,
     private readonly pages: ProtocolPages,
-  ) {}
+  ) {
+    this.fetch = outboundFetch({ allowsLoopbackHttp: !config.isProduction });
+  }
 
   create(adapter: (model: string) => Adapter): Provider {
     const provider = new Provider(this.config.issuer, { ...this.configuration(), adapter });
     // The dispatcher writes the forwarding headers itself, from the configured issuer.
     provider.proxy = true;
     provider.use(cacheableKeySet(this.config.jwksMaxAge) as Parameters<Provider['use']>[0]);
+    provider.use(discreetAnswers as Parameters<Provider['use']>[0]);
     useOwnPages(provider, this.pages);
     provider.on('server_error', (ctx, error) => this.logger.error(`${ctx.method} ${ctx.path} failed`, error));
     // Koa prints what nobody listens to.
@@ -77,6 +84,7 @@ export class ProviderFactory {
       },
       pkce: { required: (_ctx, client) => client.clientAuthMethod === 'none' || clientRecordOf(client).requirePkce },
       assertJwtClientAuthClaimsAndHeader: assertAssertionAudience(config.issuer),
+      fetch: this.fetch,
       cookies: this.cookies(),
       interactions: { policy: interactionPolicy(), url: (_ctx, interaction) => `${INTERACTION_PATH}/${interaction.uid}` },
       findAccount: (ctx, sub) => accounts.find(ctx, sub),

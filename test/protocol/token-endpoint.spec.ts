@@ -40,6 +40,10 @@ describe('the token endpoint (RFC 6749 section 3.2)', () => {
     expect(await send(body, type)).toEqual(refused('invalid_request'));
   });
 
+  it.each(['refresh_token', 'authorization_code'])('says unauthorized_client to a client that is not registered for the grant %s (section 5.2)', async (grant) => {
+    expect(await send(`grant_type=${grant}&refresh_token=x&code=x`)).toEqual(refused('unauthorized_client'));
+  });
+
   it('takes a form whatever its charset and case', async () => {
     expect(await send('grant_type=client_credentials', 'Application/X-WWW-Form-Urlencoded; charset=UTF-8')).toMatchObject({ status: 200 });
   });

@@ -3,6 +3,8 @@ export class FormBrowser {
   private readonly cookies = new Map<string, { value: string; path: string }>();
   /** Of the request that was opened last: a client may be served by the server itself. */
   private redirectUri: string | undefined;
+  /** How each form that it sent was answered, oldest first. */
+  readonly formAnswers: number[] = [];
 
   /** Follows redirects until a page, or until the client's redirect URI, which nobody opens. */
   async open(url: string, init: RequestInit = {}): Promise<{ url: string; status: number; html: string; headers: Headers }> {
@@ -13,6 +15,7 @@ export class FormBrowser {
     for (let hop = 0; hop < 12; hop += 1) {
       const response = await fetch(current, { ...request, redirect: 'manual', headers: { accept: 'text/html', ...request.headers as object, cookie: this.cookieHeader(current) } });
       this.keep(response);
+      if (request.method === 'POST') this.formAnswers.push(response.status);
       const location = response.headers.get('location');
       if (response.status < 300 || response.status >= 400 || !location) return { url: current, status: response.status, html: await response.text(), headers: response.headers };
       const next = new URL(location, current);
@@ -41,6 +44,11 @@ export class FormBrowser {
       else throw new Error(`neither sign-in nor consent at ${page.url} (${page.status}):\n${page.html.slice(0, 3000)}`);
     }
     return new URL(page.url);
+  }
+
+  /** The values of the cookies it holds, as somebody would need them to be this browser. */
+  cookieValues(): string[] {
+    return [...this.cookies.values()].map(({ value }) => value.slice(value.indexOf('=') + 1));
   }
 
   private keep(response: Response): void {

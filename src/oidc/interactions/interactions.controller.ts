@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { DomainError } from '../../kernel/domain-error.js';
 import { Access } from '../../platform/http/access.js';
 import { TakesForm } from '../../platform/http/body-types.js';
+import { RefusalRecorder } from '../../platform/http/refusal-recorder.js';
 import { requestContext } from '../../platform/http/request-context.js';
 import { newNonce, pageHeaders } from '../pages/page-headers.js';
 import { Pages } from '../pages/pages.js';
@@ -18,7 +19,12 @@ import { Interactions, type Exchange, type Step } from './interactions.service.j
 @ApiExcludeController()
 @Controller('api/oauth/interaction')
 export class InteractionsController {
-  constructor(private readonly interactions: Interactions, private readonly pages: Pages, private readonly consentPresenter: ConsentPresenter) {}
+  constructor(
+    private readonly interactions: Interactions,
+    private readonly pages: Pages,
+    private readonly consentPresenter: ConsentPresenter,
+    private readonly refusals: RefusalRecorder,
+  ) {}
 
   @Get(':uid')
   @Access.public()
@@ -84,12 +90,13 @@ export class InteractionsController {
     void reply.headers(pageHeaders(nonce, { formActionOrigins: 'any' })).send(render(nonce, model));
   }
 
-  /** People get a page when something is wrong, not a problem document. */
+  /** People get a page when something is wrong, not a problem document. What is refused is on record all the same. */
   private async onPage(reply: FastifyReply, run: () => Promise<void>): Promise<void> {
     try {
       await run();
     } catch (error) {
       if (!(error instanceof DomainError) || error.kind === 'unavailable') throw error;
+      await this.refusals.record(reply.request.method, reply.request.routeOptions.url!, undefined, error);
       const nonce = newNonce();
       void reply.status(error.kind === 'forbidden' ? 403 : 400).headers(pageHeaders(nonce))
         .send(this.pages.error(nonce, { title: 'This sign-in cannot go on', message: error.message, code: error.code, requestId: requestContext()?.requestId }));

@@ -7,13 +7,15 @@ import type { RequestContext } from './request-context.js';
 import { routeClass } from './route-class.js';
 
 const LONGEST_PATH = 256;
+/** A sign-in under way: its name in the address is also its cookie. */
+const SIGN_IN = /^(\/api\/oauth\/(?:interaction|authorize)\/)[^/]+/i;
 /** What a client that hung up before the answer is recorded with; nginx's number for it. */
 const CLIENT_CLOSED_REQUEST = 499;
 
 /**
  * The access log and the request metrics, for protocol and REST alike: one line and one observation for each request, when
- * its answer has ended. The line says method, path without its query, status, milliseconds, source and, when known, the
- * client: at info, or at warn when the server failed.
+ * its answer has ended. The line says method, path (without its query, and without what a cookie says as well), status,
+ * milliseconds, source and, when known, the client: at info, or at warn when the server failed.
  */
 @Injectable()
 export class RequestObserver {
@@ -40,10 +42,15 @@ export class RequestObserver {
     const level = levelOf(route, status);
     if (!this.log.isLevelEnabled(level)) return;
     this.log.flat(level, {
-      method, path: path.length > LONGEST_PATH ? `${path.slice(0, LONGEST_PATH)}…` : path, status,
+      method, path: shown(path), status,
       duration_ms: Math.round(milliseconds * 10) / 10, source: context.ip, request_id: context.requestId, client_id: context.clientId,
     }, 'request');
   }
+}
+
+function shown(path: string): string {
+  const safe = path.replace(SIGN_IN, '$1…');
+  return safe.length > LONGEST_PATH ? `${safe.slice(0, LONGEST_PATH)}…` : safe;
 }
 
 function levelOf(route: string, status: number): 'warn' | 'info' | 'debug' {

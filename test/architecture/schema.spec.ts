@@ -1,0 +1,15 @@
+import { throwawayDatabase, type ThrowawayDatabase } from '../support/throwaway-database.js';
+
+describe('the schema', () => {
+  let database: ThrowawayDatabase;
+  beforeAll(async () => { database = await throwawayDatabase([]); });
+  afterAll(() => database.drop());
+
+  it('has an index for each foreign key, or deleting what it points to would read the whole table', async () => {
+    const unindexed = await database.dataSource.query<{ foreign_key: string }[]>(`
+      SELECT c.conrelid::regclass || ' ' || pg_get_constraintdef(c.oid) AS foreign_key FROM pg_constraint c
+      WHERE c.contype = 'f' AND NOT EXISTS (
+        SELECT 1 FROM pg_index i WHERE i.indrelid = c.conrelid AND (string_to_array(i.indkey::text, ' ')::int2[])[1:cardinality(c.conkey)] @> c.conkey)`);
+    expect(unindexed.map(({ foreign_key }) => foreign_key)).toEqual([]);
+  });
+});
