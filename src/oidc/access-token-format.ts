@@ -69,7 +69,6 @@ export class AccessTokenFormat {
     token.scope = scopes.join(' ');
     const record = tokenRecord({
       ...common, ...format, scopes,
-      tokenId: newId<TokenId>(),
       audience: token.resourceServer?.identifier(),
       cnf: confirmation(token),
       authorizationDetails: token.rar as JsonValue | undefined,
@@ -78,6 +77,7 @@ export class AccessTokenFormat {
   }
 
   private async common(ctx: KoaContextWithOIDC, userId: string, grantId: string): Promise<Omit<Issuance, 'format' | 'scopes' | 'expiresAt'>> {
+    const tokenId = newId<TokenId>();
     const client = clientRecordOf(ctx.oidc.client!);
     const grant = await this.consents.findActive(grantId);
     if (!grant) throw new errors.InvalidGrant({ detail: 'consent_revoked' });
@@ -99,8 +99,9 @@ export class AccessTokenFormat {
       agent: agent?.profile,
       issuedAt: epochSeconds(),
       consentGrantId: grantId,
-      // The tokens of one response belong to one task.
-      taskId: stateOf(ctx.req).taskId ??= newId(),
+      tokenId,
+      // The tokens of one response belong to one task, and so does what a refresh token brings: the one that the code began.
+      taskId: stateOf(ctx.req).taskId ??= tokenId,
       authTime: source?.authTime,
       acr: source?.acr,
     };

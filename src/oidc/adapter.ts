@@ -68,6 +68,8 @@ function stored(model: string, { objects, verifier }: AdapterParts): Adapter {
       const { work } = currentState() ?? {};
       // The library takes every reuse of a refresh token for theft and ends the grant; inside the window it is a retry.
       if (work && model === 'RefreshToken' && Number(found?.['consumed']) + work.replayWindowSeconds > epochSeconds()) throw new UsedBefore();
+      // What a refresh token brings goes on with its task.
+      if (work && model === 'RefreshToken' && typeof found?.['task_id'] === 'string') currentState()!.taskId = found['task_id'];
       // While it is redeemed, issuance judges what it stands on; whoever else asks is told how it stands.
       if (!work && model === 'RefreshToken' && found && !await verifier.isLive(String(found['token_id']))) return undefined;
       return found as AdapterPayload | undefined;

@@ -184,7 +184,7 @@ describe('the fast path', () => {
   });
 });
 
-const IDENTITY = new Set(['access_token', 'token_id', 'task_id', 'jti', 'iat', 'exp']);
+const IDENTITY = new Set(['access_token', 'token_id', 'task_id', 'agent_context_id', 'jti', 'iat', 'exp']);
 
 function withoutIdentity(body: Readonly<Record<string, unknown>>): object {
   return Object.fromEntries(Object.entries(body).map(([name, value]) => [name, IDENTITY.has(name) ? typeof value : value]));

@@ -61,7 +61,8 @@ function callerOf(claims: AccessTokenClaims, standing: Standing): Caller {
     organizationId: claims.tenant_id as OrganizationId,
     role: kind === 'user' ? role : undefined,
     scopes: new Set(kind === 'user' && role ? scopes.filter((scope) => roleAllows(role, scope)) : scopes),
-    isPlatformAdministrator: kind === 'user' && standing.isPlatformAdministrator,
+    // What spans organizations is a person's own: nobody who acts for them has it.
+    isPlatformAdministrator: kind === 'user' && standing.isPlatformAdministrator && claims.act === undefined,
     tokenId: claims.jti,
     act: claims.act,
   };

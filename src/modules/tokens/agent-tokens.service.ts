@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import type { JsonValue } from '../../kernel/canonical-json.js';
 import type { Caller } from '../../platform/http/caller.js';
 import { AgentDirectory } from '../agents/agent-directory.service.js';
 import { agentNotFound } from '../agents/agents.errors.js';
 import { ClientsService } from '../clients/clients.service.js';
 import { ScopeCeiling } from '../clients/scope-ceiling.service.js';
+import { actedBy } from '../delegation/delegation-chain.js';
 import { ClientTokens } from './client-tokens.service.js';
 import type { IssuedToken } from './token-issuer.service.js';
 import { agentNotActive, obtainedByAnother } from './tokens.errors.js';
@@ -39,7 +39,6 @@ export class AgentTokens {
     const scopes = await this.tokens.scopesFor(client, requested);
     const given = requested.length > 0 ? scopes : ceiling.within(scopes);
     ceiling.assertCovers(given.length > 0 ? given : scopes);
-    const act: JsonValue = { sub: caller.subject };
-    return this.tokens.issue(client, { grantType: 'agent_token', scopes: given, act });
+    return this.tokens.issue(client, { grantType: 'agent_token', scopes: given, act: actedBy(caller.subject) });
   }
 }

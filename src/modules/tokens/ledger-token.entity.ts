@@ -25,6 +25,7 @@ export class LedgerToken {
   /** From the root to the parent; null for a root. */
   @Column({ type: 'uuid', array: true, nullable: true }) ancestors: string[] | null;
   @Column({ name: 'consent_grant_id', type: 'uuid', nullable: true }) consentGrantId: string | null;
+  @Column({ name: 'delegation_grant_id', type: 'uuid', nullable: true }) delegationGrantId: string | null;
   /** Who acts for the subject (RFC 8693 section 4.1). */
   @Column({ type: 'jsonb', nullable: true }) act: Record<string, unknown> | null;
   @Column({ type: 'jsonb', nullable: true }) cnf: { readonly [method: string]: string } | null;

@@ -13,6 +13,11 @@ interface World {
   readonly client: string;
   readonly agent: string;
   readonly consent: string;
+  /** From the person to the agent, on to another one and back. */
+  readonly delegations: readonly [first: string, second: string];
+  readonly otherAgent: string;
+  /** A task and one below it. */
+  readonly tasks: readonly [first: string, second: string];
 }
 
 describe('whether a token is alive', () => {
@@ -39,7 +44,19 @@ describe('whether a token is alive', () => {
     await sql(`INSERT INTO clients (id, organization_id, kind, name) VALUES ($1, $2, 'application', 'app'), ($3, $2, 'agent', 'agent')`, client, organization, agent);
     await sql(`INSERT INTO agents (id, client_id, organization_id, name, status) VALUES ($1::uuid, $1::text, $2, $1::text, 'active')`, agent, organization);
     await sql(`INSERT INTO consent_grants (id, organization_id, client_id, user_id, payload, expires_at) VALUES ($1, $2, $3, $4, '{}', now() + interval '1 day')`, consent, organization, client, user);
-    return { organization, user, client, agent, consent };
+    const otherAgent = newId();
+    await sql(`INSERT INTO clients (id, organization_id, kind, name) VALUES ($1, $2, 'agent', 'other agent')`, otherAgent, organization);
+    await sql(`INSERT INTO agents (id, client_id, organization_id, name, status) VALUES ($1::uuid, $1::text, $2, $1::text, 'active')`, otherAgent, organization);
+    const delegations = [newId(), newId()] as const;
+    const delegate = `INSERT INTO delegation_grants (id, organization_id, origin, principal_kind, principal_id, subject_kind, subject_id, agent_id, parent_grant_id, ancestors, scopes, max_depth, created_at)
+      VALUES ($1, $2, $3, $4, $5, 'user', $6, $7, $8, $9, '{a:read}', 1, now())`;
+    await sql(delegate, delegations[0], organization, 'principal', 'user', user, user, otherAgent, null, []);
+    await sql(delegate, delegations[1], organization, 'delegate', 'agent', otherAgent, user, agent, delegations[0], [delegations[0]]);
+    const tasks = [newId(), newId()] as const;
+    const open = 'INSERT INTO tasks (id, organization_id, client_id, parent_task_id, root_task_id, ancestors, created_at) VALUES ($1, $2, $3, $4, $5, $6, now())';
+    await sql(open, tasks[0], organization, agent, null, tasks[0], []);
+    await sql(open, tasks[1], organization, agent, tasks[0], tasks[0], [tasks[0]]);
+    return { organization, user, client, agent, consent, delegations, otherAgent, tasks };
   }
 
   const common = ({ organization }: World) =>
@@ -50,6 +67,11 @@ describe('whether a token is alive', () => {
   });
   const ofAgent = (of: World, more: Partial<Issuance> = {}): TokenRecord =>
     tokenRecord({ ...common(of), grantType: 'client_credentials', clientId: of.agent, subject: { kind: 'agent', id: of.agent }, ...more });
+  /** By the agent, for the person, in a task of another. */
+  const onBehalf = (of: World, more: Partial<Issuance> = {}): TokenRecord => ofAgent(of, {
+    subject: { kind: 'user', id: of.user }, role: 'member', act: { sub: of.agent, act: { sub: of.otherAgent } }, taskId: of.tasks[1],
+    delegation: { grantId: of.delegations[1], delegatorSub: of.otherAgent, chain: [] }, ...more,
+  });
   const below = ({ tokenId, row }: TokenRecord): Pick<Issuance, 'parent'> => ({ parent: { tokenId, rootTokenId: row.root_token_id, ancestors: row.ancestors ?? [] } });
 
   const issue = async (record: TokenRecord): Promise<TokenRecord> => {
@@ -58,6 +80,16 @@ describe('whether a token is alive', () => {
   };
   const deathOf = async ({ tokenId }: Pick<TokenRecord, 'tokenId'>) => (await ledger.standing(tokenId))!.dead;
   const refusal = (reason: Death) => expect.objectContaining({ code: 'row_refused', details: { reason } });
+
+  it('goes on when its task is done, and is in a task of its own when nobody names one', async () => {
+    const of = await world();
+    const token = await issue(onBehalf(of));
+    await sql(`UPDATE tasks SET state = 'completed', ended_at = now() WHERE id = ANY ($1)`, of.tasks);
+    expect(await deathOf(token)).toBeNull();
+    expect((await issue(ofAgent(of))).row).toMatchObject({ task_id: expect.any(String) as string });
+    const own = ofAgent(of);
+    expect(own.taskId).toBe(own.tokenId);
+  });
 
   it('is unknown of what the ledger does not hold', async () => {
     expect(await ledger.standing(newId())).toBeUndefined();
@@ -74,7 +106,7 @@ describe('whether a token is alive', () => {
   });
 
   /** What ends a token, by what ends with it: the sign-in of the person is 60 seconds ago. */
-  const ENDS: readonly [name: string, kind: 'person' | 'agent', death: Death, end: (of: World) => Promise<unknown>][] = [
+  const ENDS: readonly [name: string, kind: 'person' | 'agent' | 'delegate', death: Death, end: (of: World) => Promise<unknown>][] = [
     ['the client is suspended', 'person', 'client_inactive', (of) => sql(`UPDATE clients SET status = 'suspended' WHERE id = $1`, of.client)],
     ['the client is deactivated', 'agent', 'client_inactive', (of) => sql(`UPDATE clients SET status = 'deactivated' WHERE id = $1`, of.agent)],
     ['the client waits for its activation', 'agent', 'client_inactive', (of) => sql(`UPDATE clients SET status = 'pending' WHERE id = $1`, of.agent)],
@@ -89,6 +121,14 @@ describe('whether a token is alive', () => {
     ['the agent is gone', 'agent', 'subject_inactive', (of) => sql('DELETE FROM agents WHERE id = $1', of.agent)],
     ['the consent is revoked', 'person', 'consent_revoked', (of) => sql('UPDATE consent_grants SET revoked_at = now() WHERE id = $1', of.consent)],
     ['the consent is gone', 'person', 'consent_revoked', (of) => sql('DELETE FROM consent_grants WHERE id = $1', of.consent)],
+    ['the delegation is revoked', 'delegate', 'delegation_over', (of) => sql('UPDATE delegation_grants SET revoked_at = now() WHERE id = $1', of.delegations[1])],
+    ['the delegation expires', 'delegate', 'delegation_over', (of) => sql('UPDATE delegation_grants SET expires_at = now() - interval \'1 second\' WHERE id = $1', of.delegations[1])],
+    ['the delegation above it is revoked', 'delegate', 'delegation_over', (of) => sql('UPDATE delegation_grants SET revoked_at = now() WHERE id = $1', of.delegations[0])],
+    ['the agent that handed on is suspended', 'delegate', 'delegation_over', (of) => sql(`UPDATE agents SET status = 'suspended' WHERE id = $1`, of.otherAgent)],
+    ['the person who delegated is disabled', 'delegate', 'subject_inactive', (of) => sql(`UPDATE users SET status = 'disabled' WHERE id = $1`, of.user)],
+    ['the delegation is gone', 'delegate', 'delegation_over', (of) => sql('DELETE FROM delegation_grants WHERE id = $1', of.delegations[0])],
+    ['the task is cancelled', 'delegate', 'task_cancelled', (of) => sql(`UPDATE tasks SET state = 'cancelled' WHERE id = $1`, of.tasks[1])],
+    ['the task above it is cancelled', 'delegate', 'task_cancelled', (of) => sql(`UPDATE tasks SET state = 'cancelled' WHERE id = $1`, of.tasks[0])],
   ];
 
   it('has a case here for everything that can end one', () => {
@@ -98,7 +138,7 @@ describe('whether a token is alive', () => {
 
   it.each(ENDS)('ends when %s, and nothing further is issued', async (_name, kind, death, end) => {
     const of = await world();
-    const make = kind === 'person' ? ofPerson : ofAgent;
+    const make = { person: ofPerson, agent: ofAgent, delegate: onBehalf }[kind];
     const token = await issue(make(of));
     expect(await deathOf(token)).toBeNull();
     await end(of);
@@ -165,9 +205,9 @@ describe('whether a token is alive', () => {
 
   describe('below others', () => {
     /** A token of `above` with, two steps below it, one of another world's agent. */
-    async function lineage(kind: 'person' | 'agent' = 'agent') {
+    async function lineage(kind: 'person' | 'agent' | 'delegate' = 'agent') {
       const [above, between, of] = [await world(), await world(), await world()];
-      const root = await issue(kind === 'person' ? ofPerson(above) : ofAgent(above));
+      const root = await issue({ person: ofPerson, agent: ofAgent, delegate: onBehalf }[kind](above));
       const middle = await issue(ofAgent(between, below(root)));
       const leaf = await issue(ofAgent(of, below(middle)));
       return { above, between, of, root, middle, leaf };
@@ -179,7 +219,7 @@ describe('whether a token is alive', () => {
       expect(await deathOf(leaf)).toBeNull();
     });
 
-    it.each<[name: string, kind: 'person' | 'agent', end: (above: World, token: TokenId) => Promise<unknown>]>([
+    it.each<[name: string, kind: 'person' | 'agent' | 'delegate', end: (above: World, token: TokenId) => Promise<unknown>]>([
       ['is revoked', 'agent', (_above, token) => sql('UPDATE tokens SET revoked_at = now() WHERE token_id = $1', token)],
       ['loses its client', 'agent', (above) => sql(`UPDATE clients SET status = 'suspended' WHERE id = $1`, above.agent)],
       ['loses its agent', 'agent', (above) => sql(`UPDATE agents SET status = 'suspended' WHERE id = $1`, above.agent)],
@@ -188,6 +228,8 @@ describe('whether a token is alive', () => {
       ['loses its organization', 'agent', (above) => sql(`UPDATE organizations SET status = 'suspended' WHERE id = $1`, above.organization)],
       ['loses its person', 'person', (above) => sql(`UPDATE users SET status = 'disabled' WHERE id = $1`, above.user)],
       ['loses its person to a new password', 'person', (above) => sql('UPDATE users SET password_changed_at = $2 WHERE id = $1', above.user, new Date(now() - 30_000))],
+      ['loses its delegation', 'delegate', (above) => sql('UPDATE delegation_grants SET revoked_at = now() WHERE id = $1', above.delegations[0])],
+      ['loses its task', 'delegate', (above) => sql(`UPDATE tasks SET state = 'cancelled' WHERE id = $1`, above.tasks[0])],
       ['loses the place of its person', 'person', (above) => sql('DELETE FROM memberships WHERE user_id = $1', above.user)],
       ['is no longer in the ledger', 'agent', (_above, token) => sql('DELETE FROM tokens WHERE token_id = $1', token)],
     ])('ends, however far below, when one above %s', async (_name, kind, end) => {

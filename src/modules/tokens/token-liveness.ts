@@ -1,3 +1,5 @@
+import { delegationIsDead } from '../delegation/delegation-liveness.js';
+
 /**
  * A token is alive only if everything above it is. That is derived in SQL at the moment of the question, and it is one
  * text: introspection, the guard and issuance all ask exactly this.
@@ -5,14 +7,15 @@
 
 /** The reasons, in the order in which they are looked at. */
 export const DEATHS = [
-  'token_revoked', 'token_expired', 'client_inactive', 'organization_inactive', 'subject_inactive', 'consent_revoked', 'ancestor_inactive',
+  'token_revoked', 'token_expired', 'client_inactive', 'organization_inactive', 'subject_inactive', 'consent_revoked', 'delegation_over', 'task_cancelled', 'ancestor_inactive',
 ] as const;
 
 export type Death = (typeof DEATHS)[number];
 
 /**
  * What the predicate needs to see beside the token `t`: its client, organization, the person or agent it speaks for,
- * the consent it stands on.
+ * the consent and the delegation it stands on, its task. (Most tokens have neither of the last two: a task of its own that
+ * nobody said anything about has no row.)
  */
 export const LIVENESS_JOINS = joins('t', '');
 
@@ -25,10 +28,13 @@ export function deadBecause(at: string): string {
     WHEN ${organizationIsInactive('')} THEN 'organization_inactive'
     WHEN ${subjectIsInactive('t', '')} THEN 'subject_inactive'
     WHEN ${consentIsRevoked('t', '')} THEN 'consent_revoked'
+    WHEN ${delegationIsOver('t', '', at)} THEN 'delegation_over'
+    WHEN ${taskIsCancelled('')} THEN 'task_cancelled'
     WHEN t.ancestors IS NOT NULL AND (
       SELECT count(*) <> cardinality(t.ancestors) OR bool_or(
         above.revoked_at IS NOT NULL OR ${clientIsInactive('above_')} OR ${organizationIsInactive('above_')}
-        OR ${subjectIsInactive('above', 'above_')} OR ${consentIsRevoked('above', 'above_')})
+        OR ${subjectIsInactive('above', 'above_')} OR ${consentIsRevoked('above', 'above_')}
+        OR ${delegationIsOver('above', 'above_', at)} OR ${taskIsCancelled('above_')})
       FROM tokens above ${joins('above', 'above_')}
       WHERE above.token_id = ANY (t.ancestors)) THEN 'ancestor_inactive'
   END`;
@@ -41,7 +47,9 @@ function joins(token: string, prefix: string): string {
   LEFT JOIN users ${prefix}u ON ${prefix}u.id = ${token}.user_id
   LEFT JOIN memberships ${prefix}m ON ${prefix}m.user_id = ${token}.user_id AND ${prefix}m.organization_id = ${token}.organization_id
   LEFT JOIN agents ${prefix}a ON ${prefix}a.id = ${token}.agent_id
-  LEFT JOIN consent_grants ${prefix}g ON ${prefix}g.id = ${token}.consent_grant_id`;
+  LEFT JOIN consent_grants ${prefix}g ON ${prefix}g.id = ${token}.consent_grant_id
+  LEFT JOIN delegation_grants ${prefix}d ON ${prefix}d.id = ${token}.delegation_grant_id
+  LEFT JOIN tasks ${prefix}k ON ${prefix}k.id = ${token}.task_id`;
 }
 
 function clientIsInactive(prefix: string): string {
@@ -66,4 +74,13 @@ function subjectIsInactive(token: string, prefix: string): string {
 
 function consentIsRevoked(token: string, prefix: string): string {
   return `(${token}.consent_grant_id IS NOT NULL AND (${prefix}g.id IS NULL OR ${prefix}g.revoked_at IS NOT NULL))`;
+}
+
+function delegationIsOver(token: string, prefix: string, at: string): string {
+  return `(${token}.delegation_grant_id IS NOT NULL AND (${prefix}d.id IS NULL OR ${delegationIsDead(`${prefix}d`, at)}))`;
+}
+
+function taskIsCancelled(prefix: string): string {
+  return `(${prefix}k.id IS NOT NULL AND (${prefix}k.state = 'cancelled' OR (${prefix}k.parent_task_id IS NOT NULL AND EXISTS (
+      SELECT FROM tasks higher WHERE higher.id = ANY (${prefix}k.ancestors) AND higher.state = 'cancelled'))))`;
 }

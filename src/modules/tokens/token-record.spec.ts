@@ -56,6 +56,26 @@ describe('the record of a token', () => {
     expect(row).toMatchObject({ user_id: PERSON, agent_id: undefined });
   });
 
+  it('says for whom an agent acts, by which chain, with which tools, in which task', () => {
+    const chain = [{ iss: 'https://issuer.example', sub: PERSON, aud: AGENT, delegated_at: ISSUED_AT - 100, scope: 'a:read', purpose: 'A trip.' }];
+    const onBehalf: Issuance = {
+      ...ofAgent, subject: { kind: 'user', id: PERSON }, role: 'member', act: { sub: AGENT }, tools: ['search'], instanceId: 'pod-7', mayAct: { sub: 'next' }, parentTaskId: TOKEN,
+      delegation: { grantId: ORGANIZATION, delegatorSub: PERSON, purpose: 'A trip.', constraints: { max_token_ttl: 60 }, chain }, launchReason: 'agent_delegated',
+      decision: { id: 'd-1', policies: ['default'] },
+    };
+    const { claims, row, event } = tokenRecord(onBehalf);
+    expect(written(claims)).toMatchObject({
+      sub: PERSON, role: 'member', act: { sub: AGENT }, may_act: { sub: 'next' }, tools: ['search'], delegation_grant_id: ORGANIZATION, delegator_sub: PERSON,
+      delegation_purpose: 'A trip.', delegation_constraints: { max_token_ttl: 60 }, delegation_chain: chain, agent_instance_id: 'pod-7', agent_context_id: TASK, parent_task_id: TOKEN,
+      agent: { instance_id: 'pod-7' },
+    });
+    expect(row).toMatchObject({ user_id: PERSON, delegation_grant_id: ORGANIZATION, act: { sub: AGENT } });
+    expect(event).toMatchObject({
+      actor: { kind: 'agent', id: AGENT }, subject: PERSON, act: { sub: AGENT },
+      details: { delegation_grant_id: ORGANIZATION, tools: ['search'], instance_id: 'pod-7', launch_reason: 'agent_delegated', purpose: 'A trip.', decision: { id: 'd-1', policies: ['default'] } },
+    });
+  });
+
   it('has a row that agrees with what the token says', () => {
     expect(tokenRecord(ofPerson).row).toEqual({
       token_id: TOKEN, kind: 'access_token', format: 'jwt', grant_type: 'authorization_code', organization_id: ORGANIZATION, client_id: 'app',
@@ -100,9 +120,10 @@ describe('the record of a token', () => {
     const restore = useClock({ now: () => ISSUED_AT * 1000 });
     const { tokenId, taskId, row, claims, event } = tokenRecord({ ...ofClient, tokenId: undefined, taskId: undefined });
     restore();
-    expect(isId(tokenId) && isId(taskId) && tokenId !== taskId).toBe(true);
+    expect(isId(tokenId)).toBe(true);
     expect(Number.parseInt(tokenId.replaceAll('-', '').slice(0, 12), 16)).toBe(ISSUED_AT * 1000);
     expect([row.token_id, row.root_token_id, claims['jti'], claims['token_id'], event.token_id]).toEqual(Array(5).fill(tokenId));
-    expect([row.task_id, claims['task_id'], event.task_id]).toEqual(Array(3).fill(taskId));
+    // A token that continues nothing begins a task, which goes by its id.
+    expect([taskId, row.task_id, claims['task_id'], event.task_id]).toEqual(Array(4).fill(tokenId));
   });
 });

@@ -2,6 +2,7 @@ import type { JsonValue } from '../../kernel/canonical-json.js';
 import { newId, type TokenId } from '../../kernel/ids.js';
 import type { Role } from '../../platform/http/caller.js';
 import type { AuditEvent, AuditParty } from '../audit/audit-event.js';
+import type { ActorChain } from '../delegation/delegation-chain.js';
 import type { LedgerRow } from './token-ledger.service.js';
 
 /** What an agent is, as tokens state it (OIDC-A 1.0 section 2). */
@@ -12,6 +13,35 @@ export interface AgentProfile {
   readonly provider?: string;
   readonly trustLevel: string;
   readonly capabilities: readonly string[];
+}
+
+/** For whom the token is, by which delegation. */
+export interface DelegationFacts {
+  readonly grantId: string;
+  /** The `sub` of whoever delegated last: the direct delegator (OIDC-A 1.0 section 2.2). */
+  readonly delegatorSub: string;
+  readonly purpose?: string;
+  readonly constraints?: JsonValue;
+  /** Every step from the principal on, the first one first (OIDC-A 1.0 section 2.5). */
+  readonly chain: readonly DelegationStep[];
+}
+
+export interface DelegationStep {
+  readonly iss: string;
+  readonly sub: string;
+  readonly aud: string;
+  /** NumericDate. */
+  readonly delegated_at: number;
+  /** Space-separated. */
+  readonly scope: string;
+  readonly purpose?: string;
+  readonly constraints?: JsonValue;
+}
+
+/** What a policy decided about a token before it was issued. */
+export interface DecisionFacts {
+  readonly id: string;
+  readonly policies: readonly string[];
 }
 
 /** Everything that decides what one token says. Scopes, audience and lifetime have been narrowed already. */
@@ -32,11 +62,21 @@ export interface Issuance {
   readonly issuedAt: number;
   readonly expiresAt: number;
   readonly tokenId?: TokenId;
+  /** The token's own id when it is left out: a token that continues nothing begins a task. */
   readonly taskId?: string;
   readonly parentTaskId?: string;
   readonly parent?: { readonly tokenId: string; readonly rootTokenId: string; readonly ancestors: readonly string[] };
   readonly consentGrantId?: string;
-  readonly act?: JsonValue;
+  readonly delegation?: DelegationFacts;
+  readonly act?: ActorChain;
+  /** Who may act with this token (RFC 8693 section 4.4). */
+  readonly mayAct?: { readonly sub: string };
+  /** Names of the tools that it is good for; undefined when the agent has none assigned. */
+  readonly tools?: readonly string[];
+  /** Which running instance of the agent asked for it. */
+  readonly instanceId?: string;
+  readonly launchReason?: string;
+  readonly decision?: DecisionFacts;
   /** RFC 7800: `jkt` (RFC 9449) or `x5t#S256` (RFC 8705). */
   readonly cnf?: { readonly [method: string]: string };
   /** NumericDate of the sign-in, when it speaks for a person. */
@@ -59,7 +99,7 @@ export interface TokenRecord {
 
 export function tokenRecord(issuance: Issuance): TokenRecord {
   const tokenId = issuance.tokenId ?? newId<TokenId>();
-  const taskId = issuance.taskId ?? newId();
+  const taskId = issuance.taskId ?? tokenId;
   const scope = issuance.scopes.join(' ');
   const claims = claimsOf(issuance, tokenId, taskId, scope);
   const kind = issuance.kind ?? 'access_token';
@@ -85,7 +125,8 @@ export function tokenRecord(issuance: Issuance): TokenRecord {
       root_token_id: issuance.parent?.rootTokenId ?? tokenId,
       ancestors: issuance.parent && [...issuance.parent.ancestors, issuance.parent.tokenId],
       consent_grant_id: issuance.consentGrantId,
-      act: issuance.act,
+      delegation_grant_id: issuance.delegation?.grantId,
+      act: issuance.act as JsonValue | undefined,
       cnf: issuance.cnf,
       opaque_hash: issuance.opaqueHash && `\\x${issuance.opaqueHash.toString('hex')}`,
       claims: issuance.format === 'opaque' && kind === 'access_token' ? claims : undefined,
@@ -98,25 +139,29 @@ export function tokenRecord(issuance: Issuance): TokenRecord {
       outcome: 'success',
       organization_id: issuance.organizationId,
       actor: actorOf(issuance),
-      act: issuance.act,
+      act: issuance.act as JsonValue | undefined,
       subject: issuance.subject.id,
       target: { kind, id: tokenId },
       token_id: tokenId,
       task_id: taskId,
       details: {
         grant_type: issuance.grantType, audience: issuance.audience, scope, expires_at: issuance.expiresAt,
-        parent_token_id: issuance.parent?.tokenId, consent_grant_id: issuance.consentGrantId,
+        parent_token_id: issuance.parent?.tokenId, consent_grant_id: issuance.consentGrantId, delegation_grant_id: issuance.delegation?.grantId,
+        tools: issuance.tools, instance_id: issuance.instanceId, launch_reason: issuance.launchReason, purpose: issuance.delegation?.purpose,
+        decision: issuance.decision as JsonValue | undefined,
       },
     },
   };
 }
 
-function actorOf({ subject, clientId }: Issuance): AuditParty {
+/** Who got it: the agent that acts, for whomever, or whoever speaks for themselves. */
+function actorOf({ subject, clientId, delegation }: Issuance): AuditParty {
+  if (delegation) return { kind: 'agent', id: clientId, client_id: clientId };
   return subject.kind === 'client' ? { kind: 'client', id: clientId } : { kind: subject.kind, id: subject.id, client_id: clientId };
 }
 
 function claimsOf(issuance: Issuance, tokenId: string, taskId: string, scope: string): Record<string, JsonValue | undefined> {
-  const { agent } = issuance;
+  const { agent, delegation } = issuance;
   return {
     iss: issuance.issuer,
     sub: issuance.subject.id,
@@ -129,7 +174,8 @@ function claimsOf(issuance: Issuance, tokenId: string, taskId: string, scope: st
     auth_time: issuance.authTime,
     acr: issuance.acr,
     cnf: issuance.cnf,
-    act: issuance.act,
+    act: issuance.act as JsonValue | undefined,
+    may_act: issuance.mayAct,
     authorization_details: issuance.authorizationDetails,
     tenant_id: issuance.organizationId,
     role: issuance.subject.kind === 'agent' ? 'agent' : issuance.role,
@@ -137,15 +183,25 @@ function claimsOf(issuance: Issuance, tokenId: string, taskId: string, scope: st
     task_id: taskId,
     parent_task_id: issuance.parentTaskId,
     parent_token_id: issuance.parent?.tokenId,
+    ...(delegation && {
+      delegation_grant_id: delegation.grantId,
+      delegator_sub: delegation.delegatorSub,
+      delegation_purpose: delegation.purpose,
+      delegation_constraints: delegation.constraints,
+      delegation_chain: delegation.chain as unknown as JsonValue,
+    }),
+    tools: issuance.tools,
     ...(agent && {
       agent: {
-        type: agent.type, model: agent.model, version: agent.version, provider: agent.provider,
+        type: agent.type, model: agent.model, version: agent.version, provider: agent.provider, instance_id: issuance.instanceId,
         trust_level: agent.trustLevel, capabilities: agent.capabilities,
       },
       agent_type: agent.type,
       agent_model: agent.model,
       agent_version: agent.version,
       agent_provider: agent.provider,
+      agent_instance_id: issuance.instanceId,
+      agent_context_id: taskId,
       agent_trust_level: agent.trustLevel,
       agent_capabilities: agent.capabilities,
     }),

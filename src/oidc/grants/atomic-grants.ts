@@ -105,7 +105,7 @@ export class AtomicGrants {
       }
       const record = await this.format.refreshToken(ctx, saved.payload);
       work.issued.push(record);
-      work.saved.push({ ...saved, payload: { ...saved.payload, token_id: record.tokenId } });
+      work.saved.push({ ...saved, payload: { ...saved.payload, token_id: record.tokenId, task_id: record.taskId } });
     }
   }
 
