@@ -69,7 +69,10 @@ function stored(model: string, { objects, verifier }: AdapterParts): Adapter {
       // The library takes every reuse of a refresh token for theft and ends the grant; inside the window it is a retry.
       if (work && model === 'RefreshToken' && Number(found?.['consumed']) + work.replayWindowSeconds > epochSeconds()) throw new UsedBefore();
       // While it is redeemed, issuance judges what it stands on; whoever else asks is told how it stands.
-      if (!work && model === 'RefreshToken' && found && !await verifier.isLive(String(found['token_id']))) return undefined;
+      if (!work && model === 'RefreshToken' && found) {
+        const scope = await verifier.liveScope(String(found['token_id']), String(found['scope'] ?? ''));
+        return scope === undefined ? undefined : { ...found, scope } as AdapterPayload;
+      }
       return found as AdapterPayload | undefined;
     },
     async findByUid(uid) { return await objects.findByUid(model, uid) as AdapterPayload | undefined; },

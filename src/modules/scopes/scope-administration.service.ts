@@ -3,6 +3,7 @@ import { InjectRepository } from '@nestjs/typeorm';
 import { DataSource, IsNull, Repository, type EntityManager, type SelectQueryBuilder } from 'typeorm';
 import { nowDate } from '../../kernel/clock.js';
 import { isId, newId } from '../../kernel/ids.js';
+import type { CoveredScope } from '../../kernel/scope-graph.js';
 import { MasterKey } from '../../platform/crypto/master-key.js';
 import { containing } from '../../platform/database/like-pattern.js';
 import { notifyChanged } from '../../platform/database/notify.js';
@@ -12,7 +13,7 @@ import { doneBy } from '../audit/audit-event.js';
 import { AuditLog } from '../audit/audit-log.service.js';
 import { Scope, type ScopeId } from './scope.entity.js';
 import type { CreateScopeDto, ScopesQuery, UpdateScopeDto } from './scopes.dto.js';
-import { readScopeGraph } from './scope-rows.js';
+import { graphOf, readScopeGraph, readScopes } from './scope-rows.js';
 import { impliesReserved, scopeBuiltIn, scopeCycle, scopeFromFile, scopeNameReserved, scopeNameTaken, scopeNotFound } from './scopes.errors.js';
 import { ScopesService } from './scopes.service.js';
 
@@ -40,6 +41,13 @@ export class ScopeAdministration {
     const scopes = this.visible(caller, query).andWhere('scope.isActive')
       .andWhere('(scope.organizationId IS NULL OR NOT EXISTS (SELECT FROM scopes common WHERE common.organization_id IS NULL AND common.is_active AND common.name = scope.name))');
     return readPage(scopes, 'scope.id', (row) => row.id, query, this.cursorKey);
+  }
+
+  /** The registered active scopes that somebody with these would have, and those among these that give nothing. */
+  async expand(caller: Caller, held: readonly string[]): Promise<{ covered: CoveredScope[]; inactive: string[] }> {
+    const rows = await readScopes(this.repository.manager, caller.organizationId);
+    const graph = graphOf(rows);
+    return { covered: graph.expand(new Set(held), rows.map(({ name }) => name)), inactive: held.filter((name) => !graph.isActive(name)) };
   }
 
   /** @throws DomainError `scope_not_found` */

@@ -26,7 +26,10 @@ export function readScopes(manager: EntityManager, organizationId: OrganizationI
 }
 
 export async function readScopeGraph(manager: EntityManager, organizationId: OrganizationId): Promise<ScopeGraph> {
-  const rows = await readScopes(manager, organizationId);
+  return graphOf(await readScopes(manager, organizationId));
+}
+
+export function graphOf(rows: readonly ScopeRow[]): ScopeGraph {
   const namesOf = (those: readonly ScopeRow[]) => those.map(({ name }) => name);
   return new ScopeGraph(
     new Map(rows.map(({ name, implies }) => [name, implies])),

@@ -1,6 +1,7 @@
 import { ArrayMaxSize, ArrayUnique, IsArray, IsBoolean, IsOptional } from 'class-validator';
 import { PageQuery } from '../../platform/http/page.js';
 import { IsDisplayName, IsPlainText, IsScopeToken } from '../../platform/http/validation.js';
+import type { CoveredScope } from '../../kernel/scope-graph.js';
 import { parseScopeName } from './scope-name.js';
 import type { Scope } from './scope.entity.js';
 
@@ -159,4 +160,32 @@ export class ScopeRegistryDto {
   data: RegisteredScopeDto[];
   /** Give it as `cursor` to get the next page; null on the last one. */
   next_cursor: string | null;
+}
+
+export class ExpandScopesDto {
+  /**
+   * Scopes that somebody holds.
+   * @example ["calendar:all"]
+   */
+  @IsArray() @ArrayMaxSize(200) @ArrayUnique() @IsScopeToken({ each: true })
+  scopes: string[];
+}
+
+export class CoveredScopeDto {
+  name: string;
+  /** Why it is covered: it is held `itself`, its `name` begins with that of another, or another has `implied` it. */
+  because: 'itself' | 'name' | 'implied';
+  /** The other scope; null when it is held itself. */
+  through: string | null;
+}
+
+export class ExpandedScopesDto {
+  /** The active scopes of the registry that are covered, each with the reason that is nearest. */
+  data: CoveredScopeDto[];
+  /** Those given that do not exist or are not active: they cover nothing. */
+  inactive: string[];
+
+  static of({ covered, inactive }: { covered: CoveredScope[]; inactive: string[] }): ExpandedScopesDto {
+    return { data: covered, inactive };
+  }
 }
