@@ -1,8 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import type { Account, Grant, KoaContextWithOIDC } from 'oidc-provider';
+import type { OrganizationId } from '../kernel/ids.js';
+import type { ScopeGraph } from '../kernel/scope-graph.js';
 import type { ClientRecord } from '../modules/clients/clients.service.js';
 import type { Organization } from '../modules/organizations/organization.entity.js';
 import { OrganizationsService } from '../modules/organizations/organizations.service.js';
+import { ScopesService } from '../modules/scopes/scopes.service.js';
 import type { User } from '../modules/users/user.entity.js';
 import { UsersService } from '../modules/users/users.service.js';
 import { ConsentGrants } from '../modules/tokens/consent-grants.service.js';
@@ -13,12 +16,19 @@ import { clientRecordOf } from './clients.js';
 export interface Standpoint {
   readonly organization: Organization;
   readonly role: Role;
+  /** What covers what among the scopes there. */
+  readonly graph: ScopeGraph;
 }
 
 /** People, as the protocol sees them. */
 @Injectable()
 export class Accounts {
-  constructor(private readonly users: UsersService, private readonly organizations: OrganizationsService, private readonly consents: ConsentGrants) {}
+  constructor(
+    private readonly users: UsersService,
+    private readonly organizations: OrganizationsService,
+    private readonly scopes: ScopesService,
+    private readonly consents: ConsentGrants,
+  ) {}
 
   /** Someone who may sign in now. A session from before the last password change is nobody's (ASVS 5.0 V7.4.3). */
   async find(ctx: KoaContextWithOIDC, sub: string): Promise<Account | undefined> {
@@ -38,12 +48,8 @@ export class Accounts {
    * that the person works in. Undefined when there is none: they may not use this client.
    */
   async standpoint(userId: string, client: ClientRecord): Promise<Standpoint | undefined> {
-    if (!client.organizationId) return this.users.activeOrganization(userId);
-    const [organization, role, user] = await Promise.all([
-      this.organizations.findById(client.organizationId), this.organizations.roleOf(userId, client.organizationId), this.users.findActive(userId),
-    ]);
-    const effective = role ?? (user?.isPlatformAdministrator ? 'owner' : undefined);
-    return organization?.status === 'active' && effective ? { organization, role: effective } : undefined;
+    const place = client.organizationId ? await this.placeIn(client.organizationId, userId) : await this.users.activeOrganization(userId);
+    return place && { ...place, graph: await this.scopes.graphOf(place.organization.id) };
   }
 
   /** The consent this session has given the client before, if it was for the organization that the person acts in now. */
@@ -60,5 +66,13 @@ export class Accounts {
   isOutdated(ctx: KoaContextWithOIDC, user: Pick<User, 'passwordChangedAt'>): boolean {
     const signedInAt = ctx.oidc.session?.loginTs;
     return signedInAt !== undefined && user.passwordChangedAt !== null && signedInAt * 1000 < user.passwordChangedAt.getTime();
+  }
+
+  private async placeIn(organizationId: OrganizationId, userId: string): Promise<Omit<Standpoint, 'graph'> | undefined> {
+    const [organization, role, user] = await Promise.all([
+      this.organizations.findById(organizationId), this.organizations.roleOf(userId, organizationId), this.users.findActive(userId),
+    ]);
+    const effective = role ?? (user?.isPlatformAdministrator ? 'owner' : undefined);
+    return organization?.status === 'active' && effective ? { organization, role: effective } : undefined;
   }
 }

@@ -71,7 +71,10 @@ function stored(model: string, { objects, verifier }: AdapterParts): Adapter {
       // What a refresh token brings goes on with its task.
       if (work && model === 'RefreshToken' && typeof found?.['task_id'] === 'string') currentState()!.taskId = found['task_id'];
       // While it is redeemed, issuance judges what it stands on; whoever else asks is told how it stands.
-      if (!work && model === 'RefreshToken' && found && !await verifier.isLive(String(found['token_id']))) return undefined;
+      if (!work && model === 'RefreshToken' && found) {
+        const scope = await verifier.liveScope(String(found['token_id']), String(found['scope'] ?? ''));
+        return scope === undefined ? undefined : { ...found, scope } as AdapterPayload;
+      }
       return found as AdapterPayload | undefined;
     },
     async findByUid(uid) { return await objects.findByUid(model, uid) as AdapterPayload | undefined; },

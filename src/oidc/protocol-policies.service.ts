@@ -1,9 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { errors, type Client, type KoaContextWithOIDC, type ResourceServer } from 'oidc-provider';
+import type { ScopeGraph } from '../kernel/scope-graph.js';
 import { parseScope } from '../kernel/scope-set.js';
 import type { ClientRecord } from '../modules/clients/clients.service.js';
 import { ResourcesService } from '../modules/resources/resources.service.js';
-import { offeredScopes } from '../modules/tokens/offered-scopes.js';
+import { ScopesService } from '../modules/scopes/scopes.service.js';
+import { offeredScopes, unofferedScopes } from '../modules/tokens/offered-scopes.js';
 import { Config } from '../platform/config/config.js';
 import { clientRecordOf } from './clients.js';
 import { stateOf } from './request-state.js';
@@ -35,7 +37,7 @@ export function maySeeToken(client: ClientRecord, token: { readonly clientId?: s
 export class ProtocolPolicies {
   readonly resourceServer = onTheWire((ctx: KoaContextWithOIDC, identifier: string, client: Client) => this.describeResource(ctx, identifier, client));
 
-  constructor(private readonly config: Config, private readonly resources: ResourcesService) {}
+  constructor(private readonly config: Config, private readonly scopes: ScopesService, private readonly resources: ResourcesService) {}
 
   /** Whoever may not see a token learns that it is inactive (RFC 7662 section 2.2), and that is on record. */
   async mayIntrospect(ctx: KoaContextWithOIDC, client: Client, token: PolicedToken): Promise<boolean> {
@@ -66,15 +68,19 @@ export class ProtocolPolicies {
   }
 
   /**
-   * What the library may know of a resource: exactly the scopes that this client may have there. A request without scopes
-   * becomes one for the defaults; one for more than is offered is refused, where the library would drop the rest in silence.
+   * What the library may know of a resource: exactly the scopes that this client may have there, those that this request is about
+   * among them, for they may be parts of what is registered. A request without scopes becomes one for the defaults; one for more
+   * than is offered is refused, where the library would drop the rest in silence.
    */
   private async describeResource(ctx: KoaContextWithOIDC, identifier: string, client: Client): Promise<ResourceServer> {
     const record = clientRecordOf(client);
-    const resource = await resolveResource(this.resources, record, identifier);
-    if (ctx.oidc.route === 'authorization' || ctx.oidc.route === 'pushed_authorization_request') await this.settleScope(ctx, client);
+    const [resource, graph] = await Promise.all([resolveResource(this.resources, record, identifier), this.scopes.graphOf(record.organizationId)]);
+    if (ctx.oidc.route === 'authorization' || ctx.oidc.route === 'pushed_authorization_request') await this.settleScope(ctx, client, graph);
+    if (ctx.oidc.route === 'token') assertActive(graph, ctx.oidc.params?.['scope'] as string | undefined);
+    const asked = withoutOidcScopes(scopesInQuestion(ctx));
+    const beyond = new Set(unofferedScopes(graph, record, resource, asked));
     return {
-      scope: [...offeredScopes(record, resource), ...OIDC_SCOPES.filter((scope) => resource.isBuiltIn && scope !== 'offline_access' && record.scopes.has(scope))].join(' '),
+      scope: [...new Set([...offeredScopes(graph, record, resource), ...asked.filter((scope) => !beyond.has(scope))]), ...OIDC_SCOPES.filter((scope) => resource.isBuiltIn && scope !== 'offline_access' && record.scopes.has(scope))].join(' '),
       audience: resource.identifier,
       accessTokenFormat: resource.tokenFormat,
       accessTokenTTL: resource.accessTokenTtl,
@@ -82,7 +88,7 @@ export class ProtocolPolicies {
     };
   }
 
-  private async settleScope(ctx: KoaContextWithOIDC, client: Client): Promise<void> {
+  private async settleScope(ctx: KoaContextWithOIDC, client: Client, graph: ScopeGraph): Promise<void> {
     const record = clientRecordOf(client);
     const params = ctx.oidc.params as { scope?: string; resource?: string | string[] };
     const requested = parseScope(params.scope);
@@ -93,7 +99,23 @@ export class ProtocolPolicies {
     const known = await Promise.all(identifiers.map((identifier) => resolveResource(this.resources, record, identifier)));
     // With several resources each scope has to be offered by one of them.
     const union = { ...known[0]!, scopes: new Set(known.flatMap((resource) => [...resource.scopes])) };
-    if (wanted.length > 0) grantedScopes(record, union, wanted);
-    else if (requested.length === 0) params.scope = grantedScopes(record, union, []).join(' ') || undefined;
+    if (wanted.length > 0) grantedScopes(graph, record, union, wanted);
+    else if (requested.length === 0) params.scope = grantedScopes(graph, record, union, []).join(' ') || undefined;
   }
+}
+
+/**
+ * What a refresh names is narrowed by the library in silence; what it does not name goes on as far as it still can.
+ *
+ * @throws InvalidScope
+ */
+function assertActive(graph: ScopeGraph, scope: string | undefined): void {
+  const inactive = withoutOidcScopes(parseScope(scope)).filter((name) => !graph.isActive(name));
+  if (inactive.length > 0) throw new errors.InvalidScope('these scopes are not active', inactive.join(' '));
+}
+
+/** What the request asks for, or was granted what it presents. */
+function scopesInQuestion(ctx: KoaContextWithOIDC): string[] {
+  const { AuthorizationCode: code, RefreshToken: refreshToken } = ctx.oidc.entities;
+  return [...new Set([ctx.oidc.params?.['scope'] as string | undefined, code?.scope, refreshToken?.scope].flatMap((scope) => parseScope(scope)))];
 }

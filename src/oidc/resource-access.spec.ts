@@ -1,36 +1,38 @@
 import '../../test/support/quiet-library.js';
 import fc from 'fast-check';
 import { errors } from 'oidc-provider';
+import { ScopeGraph } from '../kernel/scope-graph.js';
 import { covers } from '../kernel/scope-set.js';
 import type { ClientRecord } from '../modules/clients/clients.service.js';
 import type { ResolvedResource, ResourcesService } from '../modules/resources/resources.service.js';
-import { grantedScopes, refusedOidcScopes, resolveResource, withoutOidcScopes } from './resource-access.js';
+import { assertImpersonal, grantedScopes, refusedOidcScopes, resolveResource, withoutOidcScopes } from './resource-access.js';
 
+const names = ScopeGraph.EMPTY;
 const client = (scopes: string[], defaultScopes: string[] = []) => ({ scopes: new Set(scopes), defaultScopes: new Set(defaultScopes) }) as unknown as ClientRecord;
 const resource = (...scopes: string[]) => ({ scopes: new Set(scopes) }) as unknown as ResolvedResource;
 
 describe('the scopes of a request', () => {
   it('are those asked for, in their order', () => {
-    expect(grantedScopes(client(['a:read', 'b:read', 'c:read']), resource('a:read', 'b:read', 'c:read'), ['c:read', 'a:read'])).toEqual(['c:read', 'a:read']);
+    expect(grantedScopes(names, client(['a:read', 'b:read', 'c:read']), resource('a:read', 'b:read', 'c:read'), ['c:read', 'a:read'])).toEqual(['c:read', 'a:read']);
   });
 
   it('are the client\'s defaults when it asks for none, as far as the resource has them', () => {
-    expect(grantedScopes(client(['a:read', 'b:read'], ['b:read', 'z:read']), resource('a:read', 'b:read'), [])).toEqual(['b:read']);
+    expect(grantedScopes(names, client(['a:read', 'b:read'], ['b:read', 'z:read']), resource('a:read', 'b:read'), [])).toEqual(['b:read']);
   });
 
   it('are all that the client may have there when it has no defaults', () => {
-    expect(grantedScopes(client(['a:read', 'b:read', 'x:read']), resource('a:read', 'b:read', 'c:read'), [])).toEqual(['a:read', 'b:read']);
+    expect(grantedScopes(names, client(['a:read', 'b:read', 'x:read']), resource('a:read', 'b:read', 'c:read'), [])).toEqual(['a:read', 'b:read']);
   });
 
   it.each([
     ['beyond the client', ['b:read']], ['beyond the resource', ['c:read']], ['beyond both', ['nothing:known']], ['one of them beyond', ['a:read', 'b:read']],
     ['wider than what the client has', ['calendar:read']], ['a bare resource', ['calendar']],
   ])('are refused when they are %s: nothing is dropped in silence', (_name, requested) => {
-    expect(() => grantedScopes(client(['a:read', 'c:read', 'calendar:read:freebusy']), resource('a:read', 'b:read', 'calendar:read'), requested)).toThrow(errors.InvalidScope);
+    expect(() => grantedScopes(names, client(['a:read', 'c:read', 'calendar:read:freebusy']), resource('a:read', 'b:read', 'calendar:read'), requested)).toThrow(errors.InvalidScope);
   });
 
   it('may be narrower than what the client has', () => {
-    expect(grantedScopes(client(['calendar:read']), resource('calendar:read'), ['calendar:read:freebusy'])).toEqual(['calendar:read:freebusy']);
+    expect(grantedScopes(names, client(['calendar:read']), resource('calendar:read'), ['calendar:read:freebusy'])).toEqual(['calendar:read:freebusy']);
   });
 
   it('never go beyond what both the client and the resource cover', () => {
@@ -40,12 +42,25 @@ describe('the scopes of a request', () => {
       const [asker, target] = [client(held, defaults), resource(...offered)];
       let granted: string[];
       try {
-        granted = grantedScopes(asker, target, requested);
+        granted = grantedScopes(names, asker, target, requested);
       } catch (error) {
         return error instanceof errors.InvalidScope && requested.some((name) => !covers(asker.scopes, name) || !covers(target.scopes, name));
       }
       return granted.every((name) => covers(asker.scopes, name) && covers(target.scopes, name)) && (requested.length === 0 || granted.length === requested.length);
     }));
+  });
+});
+
+describe('scopes that only a person may grant', () => {
+  const graph = new ScopeGraph(new Map([['pay:all', ['pay:send']]]), new Set(), { requiringApproval: new Set(['pay:send']) });
+
+  it('are refused by name to a client that speaks for itself', () => {
+    expect(() => assertImpersonal(graph, ['pay:read', 'pay:send:eu', 'pay:all'])).toThrow(expect.objectContaining({ error: 'invalid_scope', scope: 'pay:send:eu pay:all' }));
+    assertImpersonal(graph, ['pay:read']);
+  });
+
+  it('may be asked of a person', () => {
+    expect(grantedScopes(graph, client(['pay:all']), resource('pay:send'), ['pay:send'])).toEqual(['pay:send']);
   });
 });
 

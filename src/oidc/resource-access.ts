@@ -1,6 +1,6 @@
 import { errors } from 'oidc-provider';
 import type { OrganizationId } from '../kernel/ids.js';
-import { uncovered } from '../kernel/scope-set.js';
+import type { ScopeGraph } from '../kernel/scope-graph.js';
 import type { ClientRecord } from '../modules/clients/clients.service.js';
 import type { ResolvedResource, ResourcesService } from '../modules/resources/resources.service.js';
 import { defaultScopes, unofferedScopes } from '../modules/tokens/offered-scopes.js';
@@ -25,11 +25,21 @@ export async function resolveResource(resources: ResourcesService, client: Clien
  * @param requested the `scope` parameter, split
  * @throws InvalidScope when one is not offered: nothing is dropped in silence
  */
-export function grantedScopes(client: ClientRecord, resource: ResolvedResource, requested: readonly string[]): string[] {
-  if (requested.length === 0) return defaultScopes(client, resource);
-  const beyond = unofferedScopes(client, resource, requested);
+export function grantedScopes(graph: ScopeGraph, client: ClientRecord, resource: ResolvedResource, requested: readonly string[]): string[] {
+  if (requested.length === 0) return defaultScopes(graph, client, resource);
+  const beyond = unofferedScopes(graph, client, resource, requested);
   if (beyond.length > 0) throw new errors.InvalidScope('the client may not have all of these scopes at this resource', beyond.join(' '));
   return [...requested];
+}
+
+/**
+ * What nobody but a person may grant, no client gets for itself.
+ *
+ * @throws InvalidScope
+ */
+export function assertImpersonal(graph: ScopeGraph, scopes: readonly string[]): void {
+  const personal = graph.requiringApproval(scopes);
+  if (personal.length > 0) throw new errors.InvalidScope('only a person may grant these scopes', personal.join(' '));
 }
 
 export function withoutOidcScopes(scopes: Iterable<string>): string[] {
@@ -38,5 +48,5 @@ export function withoutOidcScopes(scopes: Iterable<string>): string[] {
 
 /** Those OIDC scopes of a request that the client is not registered for. */
 export function refusedOidcScopes(client: ClientRecord, requested: Iterable<string>): string[] {
-  return uncovered(client.scopes, [...requested].filter((scope) => OIDC.has(scope)));
+  return [...requested].filter((scope) => OIDC.has(scope) && !client.scopes.has(scope));
 }

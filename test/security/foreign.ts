@@ -98,9 +98,12 @@ export const BODY_REFERENCES: Readonly<Record<string, Reference | string>> = {
   'POST /api/organizations/{id}/members email': 'makes somebody who has an account a member, by decision: there are no invitations',
   'POST /api/resources scopes': scopesUnknown({ identifier: 'https://theirs.example', name: 'Theirs' }),
   'PUT /api/resources/{id} scopes': scopesUnknown({}),
+  'POST /api/scopes implies': { body: (_attacker, { scope }) => ({ name: 'theirs:read', implies: [scope.name] }), status: 400, code: 'unknown_scope' },
+  'PUT /api/scopes/{id} implies': { body: (_attacker, { scope }) => ({ implies: [scope.name] }), status: 400, code: 'unknown_scope' },
+  'POST /api/scopes/expand scopes': 'names alone, of which those of others are unknown: tried on its own',
   'POST /api/setup email': 'the first person of an installation',
   'POST /api/users email': 'makes somebody a member, by decision: there are no invitations',
 };
 
 /** Which members of a body look like references. */
-export const LOOKS_LIKE_REFERENCE = /(^|_)(ids?|scopes|resources|token|api_key|email|organization|owner|client|agent|user)$/;
+export const LOOKS_LIKE_REFERENCE = /(^|_)(ids?|scopes|implies|resources|token|api_key|email|organization|owner|client|agent|user)$/;

@@ -154,6 +154,11 @@ describe('what belongs to another organization', () => {
     expect(marksOf(victim).filter((mark) => text.includes(mark))).toEqual([]);
   });
 
+  it('is unknown to whoever asks what its scopes cover', async () => {
+    const expanded = await call(server, 'POST', '/api/scopes/expand', { token: attacker.tokens.owner, body: { scopes: [victim.scope.name] } });
+    expect({ status: expanded.status, body: expanded.body }).toEqual({ status: 200, body: { data: [], inactive: [victim.scope.name] } });
+  });
+
   it('cannot be referred to in a body', async () => {
     for (const [member, reference] of Object.entries(BODY_REFERENCES)) {
       if (typeof reference === 'string') continue;

@@ -45,7 +45,7 @@ export async function openRegistry(entities: readonly (new () => object)[] = [],
   const machineSecrets = new MachineSecrets(masterKey);
   const changes = new ChangeFeed(config, null);
   const audit = new AuditLog(dataSource, database.pool);
-  const scopes = new ScopesService(dataSource.getRepository(Scope), config);
+  const scopes = new ScopesService(dataSource.getRepository(Scope), config, changes);
   const resources = new ResourcesService(dataSource, scopes, config, changes, audit);
   const usage = new SecretUsage(dataSource);
   const clients = new ClientsService(dataSource, machineSecrets, scopes, config, usage, changes);

@@ -38,7 +38,7 @@ function node(environment: Record<string, string> = {}) {
   const { dataSource, secrets, users, organizations, passwords, audit } = directory;
   const config = new Config(environmentSchema.parse({ LEGATE_ISSUER: 'https://id.example.com', ...environment }));
   const clients = new ClientsService(
-    dataSource, secrets, new ScopesService(dataSource.getRepository(Scope), config), config, {} as SecretUsage, {} as ChangeFeed);
+    dataSource, secrets, new ScopesService(dataSource.getRepository(Scope), config, {} as ChangeFeed), config, {} as SecretUsage, {} as ChangeFeed);
   const founder = new Founder(users, organizations);
   const links = new SetupLinks(secrets);
   return {

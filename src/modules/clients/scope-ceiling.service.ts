@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import { uncovered } from '../../kernel/scope-set.js';
 import type { Caller } from '../../platform/http/caller.js';
 import { standingOf } from '../organizations/roles.js';
 import { ScopesService } from '../scopes/scopes.service.js';
@@ -30,8 +29,8 @@ export class ScopeCeiling {
 
   /** Asks the database, so not for use inside a transaction; what it answers is. */
   async of(caller: Caller): Promise<ScopeCeilingOfCaller> {
-    const definesScopes = await this.definesScopes(caller);
-    const beyond = (wanted: Iterable<string>) => uncovered(caller.scopes, wanted)
+    const [definesScopes, graph] = await Promise.all([this.definesScopes(caller), this.scopes.graphOf(caller.organizationId)]);
+    const beyond = (wanted: Iterable<string>) => graph.uncovered(caller.scopes, wanted)
       .filter((name) => !this.scopes.isOidcScope(name) && (!definesScopes || this.scopes.isApiScope(name)));
     return {
       assertCovers: (wanted) => {

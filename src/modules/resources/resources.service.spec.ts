@@ -29,7 +29,7 @@ let theirs: Caller;
 
 beforeAll(async () => {
   database = await throwawayDatabase([Scope, Resource]);
-  scopes = new ScopesService(database.dataSource.getRepository(Scope), config);
+  scopes = new ScopesService(database.dataSource.getRepository(Scope), config, new ChangeFeed(config, null));
   const audit = new AuditLog(database.dataSource, database.pool);
   serverAt = (issuer) => {
     const config = new Config(environmentSchema.parse({ LEGATE_ISSUER: issuer }));

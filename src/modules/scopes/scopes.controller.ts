@@ -4,7 +4,7 @@ import type { FastifyReply } from 'fastify';
 import { Access } from '../../platform/http/access.js';
 import { CurrentCaller, type Caller } from '../../platform/http/caller.js';
 import { ScopeAdministration } from './scope-administration.service.js';
-import { CreateScopeDto, RegisteredScopeDto, ScopeDto, ScopePageDto, ScopeRegistryDto, ScopesQuery, UpdateScopeDto } from './scopes.dto.js';
+import { CreateScopeDto, ExpandedScopesDto, ExpandScopesDto, RegisteredScopeDto, ScopeDto, ScopePageDto, ScopeRegistryDto, ScopesQuery, UpdateScopeDto } from './scopes.dto.js';
 
 @ApiTags('scopes')
 @Controller('api/scopes')
@@ -34,6 +34,14 @@ export class ScopesController {
   async registry(@CurrentCaller() caller: Caller, @Query() query: ScopesQuery): Promise<ScopeRegistryDto> {
     const page = await this.scopes.registry(caller, query);
     return { data: page.data.map(RegisteredScopeDto.of), next_cursor: page.next_cursor };
+  }
+
+  /** Tells what somebody with these scopes would have, and why. */
+  @Post('expand')
+  @HttpCode(200)
+  @Access.scopes('scopes:read')
+  async expand(@CurrentCaller() caller: Caller, @Body() body: ExpandScopesDto): Promise<ExpandedScopesDto> {
+    return ExpandedScopesDto.of(await this.scopes.expand(caller, body.scopes));
   }
 
   /** Shows a scope. */

@@ -3,6 +3,7 @@ import { throwawayDatabase, type ThrowawayDatabase } from '../../../test/support
 import { newId, type OrganizationId } from '../../kernel/ids.js';
 import { Config, environmentSchema } from '../../platform/config/config.js';
 import { MasterKey } from '../../platform/crypto/master-key.js';
+import { ChangeFeed } from '../../platform/database/change-feed.js';
 import type { Caller } from '../../platform/http/caller.js';
 import { AuditLog } from '../audit/audit-log.service.js';
 import { Organization } from '../organizations/organization.entity.js';
@@ -21,7 +22,8 @@ let theirs: Caller;
 beforeAll(async () => {
   database = await throwawayDatabase([Scope, Organization]);
   const repository = database.dataSource.getRepository(Scope);
-  scopes = new ScopesService(repository, new Config(environmentSchema.parse({})));
+  const config = new Config(environmentSchema.parse({}));
+  scopes = new ScopesService(repository, config, new ChangeFeed(config, null));
   administration = new ScopeAdministration(repository, scopes, database.dataSource, new AuditLog(database.dataSource, database.pool), new MasterKey(Buffer.alloc(32, 7)));
   ours = await callerOfNewOrganization('ours');
   theirs = await callerOfNewOrganization('theirs');
@@ -59,7 +61,8 @@ describe('scopes that come with the server', () => {
   });
 
   it('lose those of the demo API, and their names, where it is off', async () => {
-    const production = new ScopesService(database.dataSource.getRepository(Scope), new Config(environmentSchema.parse({ LEGATE_DEMO_API: '0' })));
+    const config = new Config(environmentSchema.parse({ LEGATE_DEMO_API: '0' }));
+    const production = new ScopesService(database.dataSource.getRepository(Scope), config, new ChangeFeed(config, null));
     await database.dataSource.transaction((manager) => production.ensureBuiltIns(manager));
     try {
       expect((await administration.list(ours, { q: 'weather:read' })).data).toEqual([]);

@@ -3,11 +3,11 @@ import { epochSeconds } from '../../kernel/clock.js';
 import { Config } from '../../platform/config/config.js';
 import { AgentsService } from '../agents/agents.service.js';
 import type { ClientRecord } from '../clients/clients.service.js';
-import { ResourcesService, type ResolvedResource } from '../resources/resources.service.js';
 import { defaultScopes, unofferedScopes } from './offered-scopes.js';
+import { OwnApi } from './own-api.service.js';
 import { TokenIssuer, type IssuedToken } from './token-issuer.service.js';
 import type { Issuance } from './token-record.js';
-import { agentNotActive, boundTokensOnly, grantNotAllowed, scopesNotOffered } from './tokens.errors.js';
+import { agentNotActive, boundTokensOnly, grantNotAllowed, personalScopes, scopesNotOffered } from './tokens.errors.js';
 
 export interface ClientTokenRequest extends Pick<Issuance, 'grantType' | 'act' | 'cnf' | 'parent' | 'taskId' | 'parentTaskId'> {
   readonly scopes: readonly string[];
@@ -23,27 +23,30 @@ export interface ClientTokenRequest extends Pick<Issuance, 'grantType' | 'act' |
 export class ClientTokens {
   constructor(
     private readonly config: Config,
-    private readonly resources: ResourcesService,
+    private readonly ownApi: OwnApi,
     private readonly agents: AgentsService,
     private readonly issuer: TokenIssuer,
   ) {}
 
   /**
    * The scopes of a request: those asked for, or the client's defaults when it asks for none.
-   * @throws DomainError `invalid_scope` when one is not offered, or nothing is
+   * @throws DomainError `invalid_scope` when one is not offered, or nothing is; `person_has_to_agree`
    */
   async scopesFor(client: ClientRecord, requested: readonly string[] = []): Promise<string[]> {
-    const api = await this.api(client);
-    const refused = unofferedScopes(client, api, requested);
+    const { resource: api, graph } = await this.api(client);
+    const refused = unofferedScopes(graph, client, api, requested);
     if (refused.length > 0) throw scopesNotOffered(refused);
-    const scopes = requested.length > 0 ? [...requested] : defaultScopes(client, api);
+    const personal = graph.requiringApproval(requested);
+    if (personal.length > 0) throw personalScopes(personal);
+    const scopes = requested.length > 0 ? [...requested] : defaultScopes(graph, client, api);
     if (scopes.length === 0) throw scopesNotOffered([]);
     return scopes;
   }
 
   /** Those of the scopes that the client may still have. */
   async stillOffered(client: ClientRecord, scopes: readonly string[]): Promise<string[]> {
-    const refused = new Set(unofferedScopes(client, await this.api(client), scopes));
+    const { resource: api, graph } = await this.api(client);
+    const refused = new Set([...unofferedScopes(graph, client, api, scopes), ...graph.requiringApproval(scopes)]);
     return scopes.filter((scope) => !refused.has(scope));
   }
 
@@ -58,7 +61,7 @@ export class ClientTokens {
     if (client.dpopBoundAccessTokens && !request.cnf) throw boundTokensOnly();
     const agent = client.kind === 'agent' ? await this.agents.findCached(client.id) : undefined;
     if (client.kind === 'agent' && agent?.status !== 'active') throw agentNotActive(agent?.status ?? 'gone');
-    const resource = await this.api(client);
+    const { resource } = await this.api(client);
     const issuedAt = epochSeconds();
     return this.issuer.issue({
       ...request,
@@ -73,9 +76,9 @@ export class ClientTokens {
     }, resource);
   }
 
-  private async api(client: ClientRecord): Promise<ResolvedResource> {
-    const resource = client.organizationId && await this.resources.resolve(this.config.apiResource, client.organizationId);
-    if (!resource) throw grantNotAllowed();
-    return resource;
+  private async api({ organizationId }: ClientRecord) {
+    const api = organizationId === null ? undefined : await this.ownApi.resolve(organizationId);
+    if (!api) throw grantNotAllowed();
+    return api;
   }
 }

@@ -2,7 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { epochSeconds } from '../../kernel/clock.js';
 import type { OrganizationId, TokenId, UserId } from '../../kernel/ids.js';
-import { covers, parseScope } from '../../kernel/scope-set.js';
+import type { ScopeGraph } from '../../kernel/scope-graph.js';
+import { parseScope } from '../../kernel/scope-set.js';
 import { Config } from '../../platform/config/config.js';
 import type { Caller, Role } from '../../platform/http/caller.js';
 import { doneBy } from '../audit/audit-event.js';
@@ -11,10 +12,10 @@ import type { Organization } from '../organizations/organization.entity.js';
 import { organizationNotFound } from '../organizations/organizations.errors.js';
 import { OrganizationsService } from '../organizations/organizations.service.js';
 import { roleAllows } from '../organizations/roles.js';
-import { ResourcesService } from '../resources/resources.service.js';
 import { personRequired } from '../users/users.errors.js';
 import { UsersService } from '../users/users.service.js';
 import { LedgerToken } from './ledger-token.entity.js';
+import { OwnApi } from './own-api.service.js';
 import { TokenIssuer, type IssuedToken } from './token-issuer.service.js';
 import { clientOfOneOrganization } from './tokens.errors.js';
 
@@ -42,7 +43,7 @@ export class OrganizationSwitch {
     private readonly users: UsersService,
     private readonly organizations: OrganizationsService,
     private readonly clients: ClientsService,
-    private readonly resources: ResourcesService,
+    private readonly ownApi: OwnApi,
     private readonly issuer: TokenIssuer,
   ) {}
 
@@ -52,7 +53,7 @@ export class OrganizationSwitch {
     const { organization, role } = await this.placeIn(caller, id);
     const client = await this.clients.findCached(caller.clientId);
     if (!client || client.organizationId !== null) throw clientOfOneOrganization();
-    const api = await this.resources.resolve(this.config.apiResource, organization.id);
+    const api = await this.ownApi.resolve(organization.id);
     if (!api) throw organizationNotFound();
     const presented = await this.dataSource.manager.findOneByOrFail(LedgerToken, { id: caller.tokenId as TokenId });
     const issuedAt = epochSeconds();
@@ -65,13 +66,13 @@ export class OrganizationSwitch {
         organizationId: organization.id,
         subject: { kind: 'user', id: caller.subject },
         role,
-        scopes: scopesThere(presented, client, role),
+        scopes: scopesThere(api.graph, presented, client, role),
         issuedAt,
-        expiresAt: Math.min(issuedAt + api.accessTokenTtl, Math.floor(presented.expiresAt.getTime() / 1000)),
+        expiresAt: Math.min(issuedAt + api.resource.accessTokenTtl, Math.floor(presented.expiresAt.getTime() / 1000)),
         consentGrantId: presented.consentGrantId ?? undefined,
         cnf: presented.cnf ?? undefined,
         authTime: presented.authenticatedAt ? presented.authenticatedAt.getTime() / 1000 : undefined,
-      }, api, {
+      }, api.resource, {
         type: 'organization.switched', outcome: 'success', organization_id: organization.id, ...doneBy(caller),
         subject: caller.subject, target: { kind: 'organization', id: organization.id },
       });
@@ -88,6 +89,6 @@ export class OrganizationSwitch {
   }
 }
 
-function scopesThere({ scope }: LedgerToken, client: ClientRecord, role: Role): string[] {
-  return parseScope(scope).filter((name) => roleAllows(role, name) && covers(client.scopes, name));
+function scopesThere(graph: ScopeGraph, { scope }: LedgerToken, client: ClientRecord, role: Role): string[] {
+  return parseScope(scope).filter((name) => roleAllows(role, name) && graph.covers(client.scopes, name));
 }

@@ -2,6 +2,7 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { epochSeconds } from '../../kernel/clock.js';
 import type { JsonValue } from '../../kernel/canonical-json.js';
+import type { OrganizationId } from '../../kernel/ids.js';
 import { Batch } from '../../platform/database/batch.js';
 import { DatabasePool } from '../../platform/database/database-pool.js';
 import { ensureMonthPartitions } from '../../platform/database/time-partitions.js';
@@ -46,6 +47,7 @@ export interface LedgerRow {
 export interface Standing {
   /** Null while alive. */
   readonly dead: Death | null;
+  readonly organizationId: OrganizationId;
   /** The person's role in the token's organization now, when the subject is a person. */
   readonly role?: Role;
   readonly isPlatformAdministrator: boolean;
@@ -69,7 +71,7 @@ const COMPANION: CompanionTable = {
  * The ids stand in a SELECT of their own so that the planner does not see how many there are: otherwise a plan for these very
  * ids looks cheaper than the one that serves any, and PostgreSQL makes one for every question, at ten times the price of its answer.
  */
-const STANDING = `SELECT t.token_id, ${deadBecause('to_timestamp($2)')} AS dead, m.role, t.consent_grant_id, coalesce(u.is_platform_administrator, false) AS is_platform_administrator
+const STANDING = `SELECT t.token_id, ${deadBecause('to_timestamp($2)')} AS dead, t.organization_id, m.role, t.consent_grant_id, coalesce(u.is_platform_administrator, false) AS is_platform_administrator
   FROM unnest((SELECT $1::uuid[])) AS asked (token_id) JOIN tokens t ON t.token_id = asked.token_id ${LIVENESS_JOINS}`;
 
 /** The ledger: one row for every token issued, with its lineage. Rows come to be only through the audit log's group commit. */
@@ -115,11 +117,11 @@ export class TokenLedger implements OnModuleInit {
   }
 
   private async readStandings(ids: readonly string[]): Promise<(Standing | undefined)[]> {
-    const { rows } = await this.database.pool.query<{ token_id: string; dead: Death | null; role: Role | null; consent_grant_id: string | null; is_platform_administrator: boolean }>({
+    const { rows } = await this.database.pool.query<{ token_id: string; dead: Death | null; organization_id: OrganizationId; role: Role | null; consent_grant_id: string | null; is_platform_administrator: boolean }>({
       name: 'token-standings', text: STANDING, values: [[...new Set(ids)], epochSeconds()],
     });
     const byId = new Map(rows.map((row) => [row.token_id, {
-      dead: row.dead, role: row.role ?? undefined, isPlatformAdministrator: row.is_platform_administrator, consentGrantId: row.consent_grant_id ?? undefined,
+      dead: row.dead, organizationId: row.organization_id, role: row.role ?? undefined, isPlatformAdministrator: row.is_platform_administrator, consentGrantId: row.consent_grant_id ?? undefined,
     }]));
     return ids.map((id) => byId.get(id));
   }

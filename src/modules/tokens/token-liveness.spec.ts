@@ -98,7 +98,7 @@ describe('whether a token is alive', () => {
   it('is told with the role that the person has now, and the consent it stands on', async () => {
     const of = await world();
     const token = await issue(ofPerson(of));
-    expect(await ledger.standing(token.tokenId)).toEqual({ dead: null, role: 'member', isPlatformAdministrator: false, consentGrantId: of.consent });
+    expect(await ledger.standing(token.tokenId)).toEqual({ dead: null, organizationId: of.organization, role: 'member', isPlatformAdministrator: false, consentGrantId: of.consent });
     await sql(`UPDATE memberships SET role = 'owner' WHERE user_id = $1`, of.user);
     await sql('UPDATE users SET is_platform_administrator = true WHERE id = $1', of.user);
     expect(await ledger.standing(token.tokenId)).toMatchObject({ dead: null, role: 'owner', isPlatformAdministrator: true });

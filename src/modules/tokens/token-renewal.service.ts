@@ -3,10 +3,10 @@ import { InjectRepository } from '@nestjs/typeorm';
 import { Repository } from 'typeorm';
 import { epochSeconds } from '../../kernel/clock.js';
 import type { TokenId } from '../../kernel/ids.js';
-import { uncovered } from '../../kernel/scope-set.js';
 import { Config } from '../../platform/config/config.js';
 import type { Caller } from '../../platform/http/caller.js';
 import { ClientsService, type ClientRecord } from '../clients/clients.service.js';
+import { ScopesService } from '../scopes/scopes.service.js';
 import { ClientTokens } from './client-tokens.service.js';
 import { LedgerToken } from './ledger-token.entity.js';
 import type { IssuedToken } from './token-issuer.service.js';
@@ -25,13 +25,14 @@ export class TokenRenewal {
   constructor(
     @InjectRepository(LedgerToken) private readonly ledger: Repository<LedgerToken>,
     private readonly config: Config,
+    private readonly scopes: ScopesService,
     private readonly clients: ClientsService,
     private readonly tokens: ClientTokens,
   ) {}
 
   /**
    * @param requested scopes; as many as the presented token has when there are none
-   * @throws DomainError `refresh_token_required`, `obtained_by_another`, `login_over`, `invalid_scope`, and as `ClientTokens.issue`
+   * @throws DomainError `refresh_token_required`, `obtained_by_another`, `login_over`, `invalid_scope`, `person_has_to_agree`, and as `ClientTokens.issue`
    */
   async renew(caller: Caller, requested: readonly string[]): Promise<IssuedToken> {
     if (caller.kind === 'user') throw refreshTokenRequired();
@@ -60,7 +61,7 @@ export class TokenRenewal {
   }
 
   private async scopesOf(caller: Caller, client: ClientRecord, requested: readonly string[]): Promise<string[]> {
-    const beyond = uncovered(caller.scopes, requested);
+    const beyond = (await this.scopes.graphOf(caller.organizationId)).uncovered(caller.scopes, requested);
     if (beyond.length > 0) throw scopesNotOffered(beyond);
     if (requested.length > 0) return this.tokens.scopesFor(client, requested);
     // What the client has lost meanwhile is left out; who asks for nothing in particular gets what there is.

@@ -2,10 +2,13 @@ import { hash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { epochSeconds } from '../../kernel/clock.js';
 import type { JsonValue } from '../../kernel/canonical-json.js';
-import { isId } from '../../kernel/ids.js';
+import { isId, type OrganizationId } from '../../kernel/ids.js';
+import type { ScopeGraph } from '../../kernel/scope-graph.js';
+import { formatScope, parseScope } from '../../kernel/scope-set.js';
 import { Config } from '../../platform/config/config.js';
 import { verifyCompact } from '../../platform/crypto/jws.js';
 import { KeyRing } from '../../platform/crypto/key-ring.service.js';
+import { ScopesService } from '../scopes/scopes.service.js';
 import { TokenLedger, type Standing } from './token-ledger.service.js';
 
 /** Claims of an access token of ours whose signature holds. */
@@ -29,13 +32,19 @@ const REMEMBERED = 10_000;
 
 /**
  * Tells whether a presented access token is one of ours and how it stands. Signatures that held once are remembered by the
- * token's hash, until it expires or the keys change; whether the token is alive is asked of the ledger every time.
+ * token's hash, until it expires or the keys change; whether the token is alive is asked of the ledger every time. What it says
+ * of its scopes is what is honoured of them now: whoever asks about a token, or takes one, learns of no inactive scope.
  */
 @Injectable()
 export class TokenVerifier {
   private readonly verified = new Map<string, AccessTokenClaims>();
 
-  constructor(private readonly config: Config, private readonly keyRing: KeyRing, private readonly ledger: TokenLedger) {
+  constructor(
+    private readonly config: Config,
+    private readonly keyRing: KeyRing,
+    private readonly ledger: TokenLedger,
+    private readonly scopes: ScopesService,
+  ) {
     keyRing.subscribe(() => this.verified.clear());
   }
 
@@ -60,13 +69,17 @@ export class TokenVerifier {
   /** An access token of ours, JWT or opaque, with how it stands; undefined when it is not ours, or an expired JWT. */
   async find(token: string): Promise<{ claims: AccessTokenClaims; standing: Standing } | undefined> {
     const claims = isCompactJws(token) ? this.verify(token) : await this.readOpaque(token);
-    const standing = claims && await this.ledger.standing(claims.jti);
-    return standing && { claims, standing };
+    if (!claims) return undefined;
+    const [standing, graph] = await Promise.all([this.ledger.standing(claims.jti), this.scopes.graphOf(claims.tenant_id as OrganizationId)]);
+    return standing && { claims: asHonoured(claims, graph), standing };
   }
 
-  /** Is the token with this id in the ledger, and alive? */
-  async isLive(tokenId: string): Promise<boolean> {
-    return isId(tokenId) && (await this.ledger.standing(tokenId))?.dead === null;
+  /** What is honoured of the scope of the live token with this id; undefined when it is not in the ledger, or not alive. */
+  async liveScope(tokenId: string, scope: string): Promise<string | undefined> {
+    const standing = isId(tokenId) ? await this.ledger.standing(tokenId) : undefined;
+    if (standing?.dead !== null) return undefined;
+    const graph = await this.scopes.graphOf(standing.organizationId);
+    return formatScope(parseScope(scope).filter((name) => graph.isActive(name)));
   }
 
   private async readOpaque(token: string): Promise<AccessTokenClaims | undefined> {
@@ -91,6 +104,12 @@ export class TokenVerifier {
     if (this.verified.size >= REMEMBERED) this.verified.delete(this.verified.keys().next().value!);
     this.verified.set(key, claims);
   }
+}
+
+function asHonoured(claims: AccessTokenClaims, graph: ScopeGraph): AccessTokenClaims {
+  const scopes = parseScope(claims.scope);
+  const honoured = scopes.filter((name) => graph.isActive(name));
+  return honoured.length === scopes.length ? claims : { ...claims, scope: honoured.length === 0 ? undefined : formatScope(honoured) };
 }
 
 /** Three non-empty base64url parts: the shape of our JWTs, which no opaque token of ours has. */

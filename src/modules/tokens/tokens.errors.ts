@@ -21,6 +21,9 @@ export const scopesNotOffered = (scopes: readonly string[]) =>
   new DomainError('invalid', 'invalid_scope', scopes.length === 0 ? 'There is no scope left that this token could have.' : `This token cannot have the scopes ${scopes.join(' ')}.`,
     { details: { refused_scopes: scopes } });
 
+export const personalScopes = (scopes: readonly string[]) =>
+  new DomainError('forbidden', 'person_has_to_agree', `Only a person may grant the scopes ${scopes.join(' ')}; nobody gets them for themselves.`, { details: { refused_scopes: scopes } });
+
 export const tooManyKeyAttempts = (retryAfterSeconds: number) =>
   new DomainError('throttled', 'too_many_sign_ins', 'Too many attempts to log in; try again later.', { retryAfterSeconds });
 

@@ -5,6 +5,7 @@ import { AgentsModule } from '../agents/agents.module.js';
 import { ClientsModule } from '../clients/clients.module.js';
 import { OrganizationsModule } from '../organizations/organizations.module.js';
 import { ResourcesModule } from '../resources/resources.module.js';
+import { ScopesModule } from '../scopes/scopes.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { AccessTokenAuthenticator } from './access-token-authenticator.service.js';
 import { AgentLogin } from './agent-login.service.js';
@@ -21,6 +22,7 @@ import { LedgerToken } from './ledger-token.entity.js';
 import { LedgerUpkeep } from './ledger-upkeep.service.js';
 import { OrganizationSwitchController } from './organization-switch.controller.js';
 import { OrganizationSwitch } from './organization-switch.service.js';
+import { OwnApi } from './own-api.service.js';
 import { OwnConsents } from './own-consents.service.js';
 import { QuickStartController } from './quick-start.controller.js';
 import { QuickStartRegistration } from './quick-start-registration.service.js';
@@ -34,10 +36,10 @@ import { TokenVerifier } from './token-verifier.service.js';
 /** Global for one reason: the access guard of every route asks it who calls. */
 @Global()
 @Module({
-  imports: [OrganizationsModule, UsersModule, ResourcesModule, ClientsModule, AgentsModule, TypeOrmModule.forFeature([ConsentGrant, LedgerToken])],
+  imports: [OrganizationsModule, UsersModule, ScopesModule, ResourcesModule, ClientsModule, AgentsModule, TypeOrmModule.forFeature([ConsentGrant, LedgerToken])],
   controllers: [QuickStartController, AgentTokensController, OrganizationSwitchController, ConsentsController],
   providers: [
-    TokenLedger, LedgerUpkeep, TokenVerifier, TokenIssuer, TokenRevocation, TokenDirectory, ConsentGrants, OwnConsents,
+    TokenLedger, LedgerUpkeep, TokenVerifier, TokenIssuer, TokenRevocation, TokenDirectory, ConsentGrants, OwnConsents, OwnApi,
     ClientTokens, QuickStartRegistration, AgentPasswordCheck, AgentLogin, AgentPasswordChange, TokenRenewal, AgentTokens, CallerDescription, OrganizationSwitch,
     { provide: CallerAuthenticator, useClass: AccessTokenAuthenticator },
   ],

@@ -5,11 +5,12 @@ import { parseScope } from '../../kernel/scope-set.js';
 import { AgentsService, type AgentRecord } from '../../modules/agents/agents.service.js';
 import type { ClientRecord } from '../../modules/clients/clients.service.js';
 import { ResourcesService, type ResolvedResource } from '../../modules/resources/resources.service.js';
+import { ScopesService } from '../../modules/scopes/scopes.service.js';
 import { refusalReason, TokenIssuer } from '../../modules/tokens/token-issuer.service.js';
 import { Config } from '../../platform/config/config.js';
 import { clientRecordOf } from '../clients.js';
 import { grantHelpers } from '../provider-internals.js';
-import { grantedScopes, resolveResource } from '../resource-access.js';
+import { assertImpersonal, grantedScopes, resolveResource } from '../resource-access.js';
 import { onTheWire } from '../wire-errors.js';
 
 const PARAMETERS = ['scope', 'resource'];
@@ -32,7 +33,7 @@ export interface ClientCredentialsTerms {
  * The client credentials grant (RFC 6749 section 4.4), our own for speed: it is what agents live on.
  * 1. The client has been authenticated, and may use this grant: by the library, or on the fast path.
  * 2. The one resource is the one asked for, or this server's API (RFC 8707 section 2.2).
- * 3. The scopes are those asked for, all of them, or the client's defaults.
+ * 3. The scopes are those asked for, all of them, or the client's defaults; none of them is a person's to grant.
  * 4. A proof of possession binds the token (RFC 9449 section 5).
  * 5. The token, its ledger row and its audit event come to be together. No refresh token (OAuth 2.1 section 4.2.3).
  */
@@ -40,6 +41,7 @@ export interface ClientCredentialsTerms {
 export class ClientCredentialsGrant {
   constructor(
     private readonly config: Config,
+    private readonly scopes: ScopesService,
     private readonly resources: ResourcesService,
     private readonly agents: AgentsService,
     private readonly issuer: TokenIssuer,
@@ -59,8 +61,11 @@ export class ClientCredentialsGrant {
   /** @throws InvalidTarget, InvalidScope, UnauthorizedClient, InvalidGrant */
   async terms(client: ClientRecord, { scope, resource: requested }: ClientCredentialsRequest): Promise<ClientCredentialsTerms> {
     if (Array.isArray(requested) && requested.length !== 1) throw new errors.InvalidTarget('only one resource can be asked for with this grant');
-    const resource = await resolveResource(this.resources, client, [requested ?? this.config.apiResource].flat()[0]!);
-    const scopes = grantedScopes(client, resource, parseScope(scope));
+    const [resource, graph] = await Promise.all([
+      resolveResource(this.resources, client, [requested ?? this.config.apiResource].flat()[0]!), this.scopes.graphOf(client.organizationId),
+    ]);
+    const scopes = grantedScopes(graph, client, resource, parseScope(scope));
+    assertImpersonal(graph, scopes);
     if (scopes.length === 0) throw new errors.InvalidScope('the client has no scopes at this resource', scope ?? '');
     if (!client.organizationId) throw new errors.UnauthorizedClient('this client acts for people only');
     const agent = client.kind === 'agent' ? await this.agents.findCached(client.id) : undefined;

@@ -1,3 +1,4 @@
+import type { ScopeGraph } from '../../kernel/scope-graph.js';
 import { parseScope } from '../../kernel/scope-set.js';
 import { roleAllows } from '../../modules/organizations/roles.js';
 import type { Role } from '../../platform/http/caller.js';
@@ -17,16 +18,18 @@ export interface MissingConsent {
 }
 
 /**
- * What stands after a person agrees: what stood before and everything that was missing, but for scopes that their role does
- * not allow – nobody hands out what they do not hold.
+ * What stands after a person agrees: what stood before and everything that was missing, but for scopes that are not active, and
+ * for those that their role does not allow – nobody hands out what they do not hold.
  */
-export function agreedConsent(before: ConsentPayload | undefined, missing: MissingConsent, role: Role): ConsentPayload {
+export function agreedConsent(before: ConsentPayload | undefined, missing: MissingConsent, role: Role, graph: ScopeGraph): ConsentPayload {
   const openid = union(before?.openid?.scope, missing.missingOIDCScope ?? []);
-  const resources: { [identifier: string]: string } = { ...before?.resources };
+  const active = (scopes: readonly string[]) => scopes.filter((scope) => graph.isActive(scope));
+  const standing = Object.entries(before?.resources ?? {}).map(([identifier, scope]): [string, string] => [identifier, active(parseScope(scope)).join(' ')]);
+  const resources: { [identifier: string]: string } = Object.fromEntries(standing.filter(([, scope]) => scope !== ''));
   const rejected: { [identifier: string]: string } = { ...before?.rejected?.resources };
   for (const [identifier, scopes] of Object.entries(missing.missingResourceScopes ?? {})) {
-    const allowed = scopes.filter((scope) => roleAllows(role, scope));
-    const withheld = scopes.filter((scope) => !roleAllows(role, scope));
+    const allowed = active(scopes).filter((scope) => roleAllows(role, scope));
+    const withheld = active(scopes).filter((scope) => !roleAllows(role, scope));
     if (allowed.length > 0) resources[identifier] = union(resources[identifier], allowed);
     if (withheld.length > 0) rejected[identifier] = union(rejected[identifier], withheld);
   }

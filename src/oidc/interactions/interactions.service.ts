@@ -92,7 +92,7 @@ export class Interactions {
     if (!standpoint) return { ...step, userId };
     const standing = interaction.grantId ? await this.consents.findActive(interaction.grantId) : null;
     const before = standing?.payload as ConsentPayload | undefined;
-    return { ...step, userId, standpoint, before, after: agreedConsent(before, missingOf(interaction), standpoint.role) };
+    return { ...step, userId, standpoint, before, after: agreedConsent(before, missingOf(interaction), standpoint.role, standpoint.graph) };
   }
 
   async agree(step: ConsentStep, exchange: Exchange): Promise<string> {

@@ -1,6 +1,12 @@
 import { CreateFoundation1764000000000 } from '../../../migrations/1764000000000-create-foundation.js';
+import { RelateScopes1764100000000 } from '../../../migrations/1764100000000-relate-scopes.js';
 import { CreateDelegation1764400000000 } from '../../../migrations/1764400000000-create-delegation.js';
 import { CreateTasks1764500000000 } from '../../../migrations/1764500000000-create-tasks.js';
 
 /** Every migration, oldest first. A released one is never edited. */
-export const migrations = [CreateFoundation1764000000000, CreateDelegation1764400000000, CreateTasks1764500000000];
+export const migrations = [
+  CreateFoundation1764000000000,
+  RelateScopes1764100000000,
+  CreateDelegation1764400000000,
+  CreateTasks1764500000000,
+];
