@@ -37,13 +37,17 @@ export class CreateDelegation1764400000000 implements MigrationInterface {
       `CREATE INDEX delegation_grants_subject ON delegation_grants (subject_id)`,
       `CREATE INDEX delegation_grants_ancestors ON delegation_grants USING gin (ancestors)`,
       `ALTER TABLE consent_grants ADD COLUMN delegation_grant_id uuid REFERENCES delegation_grants (id) ON DELETE SET NULL`,
+      `ALTER TABLE consent_grants ADD COLUMN actor_id uuid REFERENCES agents (id) ON DELETE CASCADE`,
+      `CREATE INDEX consent_grants_delegation ON consent_grants (delegation_grant_id) WHERE delegation_grant_id IS NOT NULL`,
+      `CREATE INDEX consent_grants_actor ON consent_grants (actor_id) WHERE actor_id IS NOT NULL`,
+      `CREATE INDEX delegation_grants_parent ON delegation_grants (parent_grant_id) WHERE parent_grant_id IS NOT NULL`,
       `CREATE INDEX tokens_delegation_grant ON tokens (delegation_grant_id) WHERE delegation_grant_id IS NOT NULL`,
     ]) await runner.query(statement);
   }
 
   async down(runner: QueryRunner): Promise<void> {
     await runner.query('DROP INDEX tokens_delegation_grant');
-    await runner.query('ALTER TABLE consent_grants DROP COLUMN delegation_grant_id');
+    await runner.query('ALTER TABLE consent_grants DROP COLUMN delegation_grant_id, DROP COLUMN actor_id');
     await runner.query('DROP TABLE delegation_grants');
   }
 }

@@ -9,6 +9,7 @@ import { DelegationModule } from './modules/delegation/delegation.module.js';
 import { OrganizationsModule } from './modules/organizations/organizations.module.js';
 import { ResourcesModule } from './modules/resources/resources.module.js';
 import { ScopesModule } from './modules/scopes/scopes.module.js';
+import { TasksModule } from './modules/tasks/tasks.module.js';
 import { TokensModule } from './modules/tokens/tokens.module.js';
 import { UsersModule } from './modules/users/users.module.js';
 import { Measurements } from './measurements.service.js';
@@ -34,7 +35,7 @@ export class AppModule {
       module: AppModule,
       imports: [
         ConfigModule.forRoot(config), LoggingModule.forRoot(log), MetricsModule, DatabaseModule, CryptoModule, RedisModule, HealthModule, HttpModule,
-        AuditModule, OrganizationsModule, UsersModule, ScopesModule, ResourcesModule, ClientsModule, AgentsModule, DelegationModule, TokensModule, AdminModule,
+        AuditModule, OrganizationsModule, UsersModule, ScopesModule, ResourcesModule, ClientsModule, AgentsModule, DelegationModule, TasksModule, TokensModule, AdminModule,
         ...(config.demoApi ? [DemoModule] : []),
         OidcModule,
       ],

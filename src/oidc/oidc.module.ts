@@ -11,6 +11,7 @@ import { FastPath } from './fast-path/fast-path.service.js';
 import { AtomicGrants } from './grants/atomic-grants.js';
 import { ClientCredentialsGrant } from './grants/client-credentials.service.js';
 import { ProtocolGrants } from './grants/protocol-grants.service.js';
+import { TokenExchangeGrant } from './grants/token-exchange.service.js';
 import { ConsentPresenter } from './interactions/consent-presenter.service.js';
 import { InteractionsController } from './interactions/interactions.controller.js';
 import { Interactions } from './interactions/interactions.service.js';
@@ -30,7 +31,7 @@ import { ProtocolUpkeep } from './upkeep.service.js';
   controllers: [InteractionsController, LandingPageController, SetupPageController],
   providers: [
     AccessTokenFormat, Accounts, AtomicGrants, ClientCredentialsGrant, ConsentPresenter, FastPath, Interactions, Pages, ProtocolGrants, ProtocolObjects,
-    ProtocolPages, ProtocolPolicies, ProtocolServer, ProtocolStorage, ProtocolUpkeep, ProviderFactory,
+    ProtocolPages, ProtocolPolicies, ProtocolServer, ProtocolStorage, ProtocolUpkeep, ProviderFactory, TokenExchangeGrant,
   ],
   exports: [ProtocolServer],
 })

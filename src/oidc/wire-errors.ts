@@ -3,6 +3,9 @@ import { errors } from 'oidc-provider';
 import { DomainError } from '../kernel/domain-error.js';
 import { isDatabaseUnavailable } from '../platform/database/database-unavailable.js';
 
+/** Domain errors that go by a code of the standards are told by it (RFC 6749 section 5.2, RFC 8707 section 2, RFC 8693 section 2.2.2). */
+const STANDARD_CODES = new Set(['access_denied', 'invalid_grant', 'invalid_request', 'invalid_scope', 'invalid_target', 'unauthorized_client']);
+
 /**
  * The one table from our errors to those of OAuth (RFC 6749 section 5.2, and what refines it). REST has its own,
  * `platform/http/problem.filter.ts`.
@@ -11,6 +14,7 @@ export function toWireError(error: unknown): unknown {
   if (error instanceof errors.OIDCProviderError) return error;
   if (isDatabaseUnavailable(error)) return unavailable('The database does not answer at the moment.', error);
   if (!(error instanceof DomainError)) return error;
+  if (STANDARD_CODES.has(error.code)) return wireError(400, error.code, error.message, error);
   switch (error.kind) {
     case 'unavailable': return unavailable(error.message, error);
     case 'throttled': return wireError(429, 'slow_down', error.message, error);

@@ -42,7 +42,7 @@ describe('discovery (RFC 8414, OpenID Connect Discovery)', () => {
       revocation_endpoint: `${server.issuer}/api/oauth/revoke`,
       end_session_endpoint: `${server.issuer}/api/oauth/logout`,
     });
-    expect((body['grant_types_supported'] as string[]).toSorted()).toEqual(['authorization_code', 'client_credentials', 'refresh_token']);
+    expect((body['grant_types_supported'] as string[]).toSorted()).toEqual(['authorization_code', 'client_credentials', 'refresh_token', 'urn:ietf:params:oauth:grant-type:token-exchange']);
     expect((body['token_endpoint_auth_methods_supported'] as string[]).toSorted()).toEqual(['client_secret_basic', 'client_secret_post', 'none', 'private_key_jwt']);
     const algorithms = Object.entries(body).filter(([name]) => name.endsWith('_alg_values_supported')).flatMap(([, values]) => values as string[]);
     expect(algorithms.filter((algorithm) => algorithm === 'none' || algorithm.startsWith('HS'))).toEqual([]);

@@ -4,6 +4,7 @@ import { eventsAbout, machineCaller, newOrganization, newPerson, outcomes } from
 import { useClock } from '../../kernel/clock.js';
 import { newId, type OrganizationId } from '../../kernel/ids.js';
 import type { Caller } from '../../platform/http/caller.js';
+import { TOKEN_EXCHANGE } from '../clients/client-registration.service.js';
 import { AgentDto, RegisterAgentDto } from './agents.dto.js';
 
 let registry: AgentRegistry;
@@ -37,7 +38,7 @@ describe('a caller with agents:write', () => {
     expect(credentials).toEqual({ client_id: agent.id, client_secret: expect.stringMatching(/^lgt_client_/), registration_token: expect.stringMatching(/^lgt_registration_/) });
     expect(AgentDto.of({ agent, client })).toMatchObject({
       id: agent.id, client_id: agent.id, organization_id: ours, agent_name: 'Weather watcher', status: 'pending', owner_user_id: admin.subject, owner_email: admin.email,
-      agent_type: 'retrieval', trust_level: 'verified', scopes: ['weather:read'], grant_types: ['client_credentials'], token_endpoint_auth_method: 'client_secret_basic', activated_at: null,
+      agent_type: 'retrieval', trust_level: 'verified', scopes: ['weather:read'], grant_types: ['client_credentials', TOKEN_EXCHANGE], token_endpoint_auth_method: 'client_secret_basic', activated_at: null,
     });
     expect(await registry.clients.findCached(agent.id)).toMatchObject({ kind: 'agent', status: 'pending', name: 'Weather watcher', scopes: new Set(['weather:read']) });
     expect(await registry.agents.findCached(agent.id)).toEqual({
@@ -76,9 +77,9 @@ describe('a caller with agents:write', () => {
   });
 
   it.each([
-    ['redirect URIs', { redirect_uris: ['https://agent.example.com/cb'] }, ['client_credentials', 'authorization_code', 'refresh_token'], true],
+    ['redirect URIs', { redirect_uris: ['https://agent.example.com/cb'] }, ['client_credentials', TOKEN_EXCHANGE, 'authorization_code', 'refresh_token'], true],
     ['redirect URIs and no way to authenticate', { redirect_uris: ['https://agent.example.com/cb'], token_endpoint_auth_method: 'none' as const }, ['authorization_code', 'refresh_token'], false],
-    ['keys', { token_endpoint_auth_method: 'private_key_jwt' as const, jwks_uri: 'https://agent.example.com/jwks' }, ['client_credentials'], false],
+    ['keys', { token_endpoint_auth_method: 'private_key_jwt' as const, jwks_uri: 'https://agent.example.com/jwks' }, ['client_credentials', TOKEN_EXCHANGE], false],
   ])('gets grants and credentials that fit %s', async (what, body, grantTypes, hasSecret) => {
     const { client, credentials } = await registry.enrolment.register(admin, { agent_name: `With ${what}`, ...body });
     expect(client.grantTypes).toEqual(grantTypes);

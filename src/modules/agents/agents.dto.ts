@@ -79,7 +79,7 @@ export class AgentMetadataDto {
   @IsOptional() @IsJsonObject(16_384)
   metadata?: Record<string, unknown>;
 
-  /** Among `client_credentials`, `authorization_code` and `refresh_token`. */
+  /** Among `client_credentials`, `urn:ietf:params:oauth:grant-type:token-exchange`, `authorization_code` and `refresh_token`. */
   @IsOptional() @IsArray() @ArrayMaxSize(10) @IsString({ each: true }) @MaxLength(100, { each: true })
   grant_types?: string[];
 

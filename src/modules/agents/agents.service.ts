@@ -10,7 +10,7 @@ import { violatedConstraint } from '../../platform/database/violated-constraint.
 import type { AuditEvent } from '../audit/audit-event.js';
 import { AuditLog } from '../audit/audit-log.service.js';
 import type { Client } from '../clients/client.entity.js';
-import { ClientRegistration, type GivenMetadata } from '../clients/client-registration.service.js';
+import { ClientRegistration, TOKEN_EXCHANGE, type GivenMetadata } from '../clients/client-registration.service.js';
 import { Agent, type AgentType, type TrustLevel } from './agent.entity.js';
 import { agentRecord, AGENT_RECORD_QUERY, type AgentRecord, type AgentRecordRow } from './agent-record.js';
 import { agentNameTaken, agentNotFound, invalidRegistrationToken } from './agents.errors.js';
@@ -185,10 +185,10 @@ export class AgentsService implements OnModuleInit {
   }
 }
 
-/** An agent speaks for itself; one with redirect URIs also for people. */
+/** An agent speaks for itself and for whoever delegates to it; one with redirect URIs also for people who sign in. */
 function withAgentDefaults(given: GivenMetadata): GivenMetadata {
   if (given.grantTypes !== undefined) return given;
   const forPeople = (given.redirectUris ?? []).length > 0 ? ['authorization_code', 'refresh_token'] : [];
-  const forItself = given.tokenEndpointAuthMethod === 'none' && forPeople.length > 0 ? [] : ['client_credentials'];
+  const forItself = given.tokenEndpointAuthMethod === 'none' && forPeople.length > 0 ? [] : ['client_credentials', TOKEN_EXCHANGE];
   return { ...given, grantTypes: [...forItself, ...forPeople] };
 }

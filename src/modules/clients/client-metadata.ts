@@ -4,7 +4,11 @@ import { checkJwks } from './client-jwks.js';
 import { invalidClientMetadata, invalidRedirectUri } from './clients.errors.js';
 import { redirectUriProblem } from './redirect-uri.js';
 
-export const GRANT_TYPES = ['authorization_code', 'refresh_token', 'client_credentials'] as const;
+/** RFC 8693 section 2.1. */
+export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
+export const GRANT_TYPES = ['authorization_code', 'refresh_token', 'client_credentials', TOKEN_EXCHANGE] as const;
+/** Grants in which a client speaks for itself or for whoever delegated to it: it has to prove who it is. */
+const OF_PROVEN_CLIENTS = ['client_credentials', TOKEN_EXCHANGE];
 const MOST_REDIRECT_URIS = 20;
 const LONGEST_URI = 2048;
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
@@ -91,8 +95,9 @@ function checkGrantTypes({ grantTypes, redirectUris, tokenEndpointAuthMethod }: 
   if (signsPeopleIn && redirectUris.length === 0) throw invalidClientMetadata('The grant type authorization_code needs redirect_uris.');
   if (!signsPeopleIn && redirectUris.length > 0) throw invalidClientMetadata('redirect_uris need the grant type authorization_code.');
   if (!signsPeopleIn && grantTypes.includes('refresh_token')) throw invalidClientMetadata('The grant type refresh_token needs authorization_code: no other grant gives refresh tokens.');
-  if (tokenEndpointAuthMethod === 'none' && grantTypes.includes('client_credentials')) {
-    throw invalidClientMetadata('A public client (token_endpoint_auth_method none) cannot use client_credentials: anybody could be it.');
+  const proven = grantTypes.find((grantType) => OF_PROVEN_CLIENTS.includes(grantType));
+  if (tokenEndpointAuthMethod === 'none' && proven !== undefined) {
+    throw invalidClientMetadata(`A public client (token_endpoint_auth_method none) cannot use ${proven}: anybody could be it.`);
   }
 }
 

@@ -11,6 +11,7 @@ import { checkClientMetadata, CREDENTIAL_MEMBERS, usesSecrets, type ClientMetada
 import { ClientSecrets } from './client-secrets.service.js';
 import { invalidClientMetadata, unknownResources } from './clients.errors.js';
 
+export { TOKEN_EXCHANGE } from './client-metadata.js';
 export type { ClientMetadata } from './client-metadata.js';
 
 /** Metadata as a request names it: what is undefined is not said. */

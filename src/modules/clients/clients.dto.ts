@@ -23,7 +23,7 @@ export class ClientMetadataDto {
   token_endpoint_auth_method?: 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt' | 'none';
 
   /**
-   * Among `authorization_code`, `refresh_token` and `client_credentials`.
+   * Among `authorization_code`, `refresh_token`, `client_credentials` and `urn:ietf:params:oauth:grant-type:token-exchange`.
    * @example ["authorization_code", "refresh_token"]
    */
   @IsOptional() @IsArray() @ArrayMaxSize(10) @IsString({ each: true }) @MaxLength(100, { each: true })

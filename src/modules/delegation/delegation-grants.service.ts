@@ -8,6 +8,7 @@ import { notifyChanged } from '../../platform/database/notify.js';
 import { ShortLivedCache } from '../../platform/database/short-lived-cache.js';
 import type { Authority } from './authority.js';
 import { DelegationGrant, type DelegationGrantId } from './delegation-grant.entity.js';
+import { delegationIsDead } from './delegation-liveness.js';
 
 /** Who delegates to whom, and what. */
 export interface NewDelegation extends Authority, Pick<DelegationGrant, 'organizationId' | 'origin' | 'principalKind' | 'principalId' | 'agentId' | 'purpose'> {
@@ -38,11 +39,13 @@ export class DelegationGrants implements OnModuleInit {
     return isId(id) ? this.paths.get(id) : Promise.resolve(undefined);
   }
 
-  /** The delegations that one principal made to one agent and that are not revoked or expired, the newest first. */
+  /** The live delegations that one principal made to one agent, the newest first. Not for use inside a transaction. */
   async between(organizationId: string, principalId: string, agentId: string): Promise<DelegationGrant[]> {
+    // Clients that are no agents have ids of other kinds, and delegate nothing.
+    if (!isId(principalId) || !isId(agentId)) return [];
     return this.grants.createQueryBuilder('d')
       .where('d.organizationId = :organizationId AND d.principalId = :principalId AND d.agentId = :agentId', { organizationId, principalId, agentId })
-      .andWhere('d.revokedAt IS NULL AND (d.expiresAt IS NULL OR d.expiresAt > :at)', { at: nowDate() })
+      .andWhere(`NOT coalesce(${delegationIsDead('d', ':at')}, false)`, { at: nowDate() })
       .orderBy('d.id', 'DESC').limit(50).getMany();
   }
 

@@ -20,8 +20,8 @@ export interface IssuedToken {
   readonly isBound: boolean;
 }
 
-type NewToken = Omit<Issuance, 'format' | 'opaqueHash' | 'audience'>;
-type Audience = Pick<ResolvedResource, 'identifier' | 'tokenFormat' | 'signingAlgorithm'>;
+export type NewToken = Omit<Issuance, 'format' | 'opaqueHash' | 'audience'>;
+export type TokenTarget = Pick<ResolvedResource, 'identifier' | 'tokenFormat' | 'signingAlgorithm'>;
 
 /** Issues access tokens in one step: claims, signature, ledger row and audit event. */
 @Injectable()
@@ -32,7 +32,7 @@ export class TokenIssuer {
    * The token is durable when this resolves.
    * @throws DomainError `row_refused` when something it stands on is no longer active; `audit_unavailable`
    */
-  async issue(issuance: NewToken, resource: Audience): Promise<IssuedToken> {
+  async issue(issuance: NewToken, resource: TokenTarget): Promise<IssuedToken> {
     const { value, record } = this.prepare(issuance, resource);
     await this.ledger.commit(record.row, record.event);
     return describe(value, record, issuance);
@@ -44,14 +44,14 @@ export class TokenIssuer {
    * @param before what else happened in the transaction, recorded ahead of the token
    * @throws DomainError `row_refused`, `audit_unavailable`
    */
-  async issueIn(manager: EntityManager, issuance: NewToken, resource: Audience, ...before: AuditEvent[]): Promise<IssuedToken> {
+  async issueIn(manager: EntityManager, issuance: NewToken, resource: TokenTarget, ...before: AuditEvent[]): Promise<IssuedToken> {
     const { value, record } = this.prepare(issuance, resource);
     await this.ledger.commitIn(manager, [...before.map((event) => ({ event })), { row: record.row, event: record.event }]);
     return describe(value, record, issuance);
   }
 
   /** The token and its record, for whoever commits them. Never hand out the value before the record is durable. */
-  private prepare(issuance: NewToken, resource: Audience): { value: string; record: TokenRecord } {
+  private prepare(issuance: NewToken, resource: TokenTarget): { value: string; record: TokenRecord } {
     const audience = resource.identifier;
     if (resource.tokenFormat === 'jwt') {
       const record = tokenRecord({ ...issuance, audience, format: 'jwt' });

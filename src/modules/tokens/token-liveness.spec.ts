@@ -102,7 +102,7 @@ describe('whether a token is alive', () => {
     await sql(`UPDATE memberships SET role = 'owner' WHERE user_id = $1`, of.user);
     await sql('UPDATE users SET is_platform_administrator = true WHERE id = $1', of.user);
     expect(await ledger.standing(token.tokenId)).toMatchObject({ dead: null, role: 'owner', isPlatformAdministrator: true });
-    expect(await ledger.standing((await issue(ofAgent(of))).tokenId)).toEqual({ dead: null, role: undefined, isPlatformAdministrator: false, consentGrantId: undefined });
+    expect(await ledger.standing((await issue(ofAgent(of))).tokenId)).toEqual({ dead: null, organizationId: of.organization, role: undefined, isPlatformAdministrator: false, consentGrantId: undefined });
   });
 
   /** What ends a token, by what ends with it: the sign-in of the person is 60 seconds ago. */

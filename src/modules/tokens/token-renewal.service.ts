@@ -9,11 +9,9 @@ import { ClientsService, type ClientRecord } from '../clients/clients.service.js
 import { ScopesService } from '../scopes/scopes.service.js';
 import { ClientTokens } from './client-tokens.service.js';
 import { LedgerToken } from './ledger-token.entity.js';
+import { MOST_ANCESTORS } from './token-lineage.service.js';
 import type { IssuedToken } from './token-issuer.service.js';
 import { grantNotAllowed, loginOver, obtainedByAnother, refreshTokenRequired, scopesNotOffered } from './tokens.errors.js';
-
-/** Longest lineage, the new token not counted: liveness asks after every ancestor each time. */
-const MOST_ANCESTORS = 16;
 
 /**
  * A live access token of an agent, or of another client that speaks for itself, is renewed:

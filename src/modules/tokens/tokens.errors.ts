@@ -50,3 +50,27 @@ export const tokenNotFound = () =>
 
 export const consentNotFound = () =>
   new DomainError('not_found', 'consent_not_found', 'There is no such consent.');
+
+// What follows is told at the token endpoint under the code it has here (RFC 6749 section 5.2, RFC 8693 section 2.2.2).
+
+export const scopesBeyondAuthority = (scopes: readonly string[]) =>
+  new DomainError('invalid', 'invalid_scope', scopes.length === 0 ? 'Nothing of what this stands on can be had at this resource.' : `What this stands on does not reach so far: ${scopes.join(' ')}.`,
+    { details: { refused_scopes: scopes } });
+
+export const targetBeyondAuthority = () =>
+  new DomainError('invalid', 'invalid_target', 'What this stands on does not reach to that resource.');
+
+export const delegationUnusable = (because: string) =>
+  new DomainError('forbidden', 'invalid_grant', `The delegation cannot be used: ${because}.`);
+
+export const lineageRefused = (because: string) =>
+  new DomainError('forbidden', 'invalid_grant', `The token cannot descend from there: ${because}.`);
+
+export const taskUnusable = () =>
+  new DomainError('forbidden', 'invalid_grant', 'The task is over, or it is not one that this client works on.');
+
+export const exchangeRefused = (because: string) =>
+  new DomainError('forbidden', 'access_denied', `The exchange is refused: ${because}.`);
+
+export const exchangeMalformed = (because: string) =>
+  new DomainError('invalid', 'invalid_request', because);

@@ -3,9 +3,11 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { CallerAuthenticator } from '../../platform/http/caller-authenticator.js';
 import { AgentsModule } from '../agents/agents.module.js';
 import { ClientsModule } from '../clients/clients.module.js';
+import { DelegationModule } from '../delegation/delegation.module.js';
 import { OrganizationsModule } from '../organizations/organizations.module.js';
 import { ResourcesModule } from '../resources/resources.module.js';
 import { ScopesModule } from '../scopes/scopes.module.js';
+import { TasksModule } from '../tasks/tasks.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { AccessTokenAuthenticator } from './access-token-authenticator.service.js';
 import { AgentLogin } from './agent-login.service.js';
@@ -18,8 +20,11 @@ import { ClientTokens } from './client-tokens.service.js';
 import { ConsentGrant } from './consent-grant.entity.js';
 import { ConsentGrants } from './consent-grants.service.js';
 import { ConsentsController } from './consents.controller.js';
+import { ExchangeAuthority } from './exchange-authority.service.js';
+import { GrantedTokens } from './granted-tokens.service.js';
 import { LedgerToken } from './ledger-token.entity.js';
 import { LedgerUpkeep } from './ledger-upkeep.service.js';
+import { OnBehalf } from './on-behalf.service.js';
 import { OrganizationSwitchController } from './organization-switch.controller.js';
 import { OrganizationSwitch } from './organization-switch.service.js';
 import { OwnApi } from './own-api.service.js';
@@ -29,6 +34,7 @@ import { QuickStartRegistration } from './quick-start-registration.service.js';
 import { TokenDirectory } from './token-directory.service.js';
 import { TokenIssuer } from './token-issuer.service.js';
 import { TokenLedger } from './token-ledger.service.js';
+import { TokenLineage } from './token-lineage.service.js';
 import { TokenRenewal } from './token-renewal.service.js';
 import { TokenRevocation } from './token-revocation.service.js';
 import { TokenVerifier } from './token-verifier.service.js';
@@ -36,13 +42,13 @@ import { TokenVerifier } from './token-verifier.service.js';
 /** Global for one reason: the access guard of every route asks it who calls. */
 @Global()
 @Module({
-  imports: [OrganizationsModule, UsersModule, ScopesModule, ResourcesModule, ClientsModule, AgentsModule, TypeOrmModule.forFeature([ConsentGrant, LedgerToken])],
+  imports: [OrganizationsModule, UsersModule, ScopesModule, ResourcesModule, ClientsModule, AgentsModule, DelegationModule, TasksModule, TypeOrmModule.forFeature([ConsentGrant, LedgerToken])],
   controllers: [QuickStartController, AgentTokensController, OrganizationSwitchController, ConsentsController],
   providers: [
-    TokenLedger, LedgerUpkeep, TokenVerifier, TokenIssuer, TokenRevocation, TokenDirectory, ConsentGrants, OwnConsents, OwnApi,
+    TokenLedger, LedgerUpkeep, TokenVerifier, TokenIssuer, TokenRevocation, TokenDirectory, TokenLineage, OnBehalf, ExchangeAuthority, GrantedTokens, ConsentGrants, OwnConsents, OwnApi,
     ClientTokens, QuickStartRegistration, AgentPasswordCheck, AgentLogin, AgentPasswordChange, TokenRenewal, AgentTokens, CallerDescription, OrganizationSwitch,
     { provide: CallerAuthenticator, useClass: AccessTokenAuthenticator },
   ],
-  exports: [TokenLedger, TokenVerifier, TokenIssuer, TokenRevocation, TokenDirectory, ConsentGrants, CallerAuthenticator],
+  exports: [TokenLedger, TokenVerifier, TokenIssuer, TokenRevocation, TokenDirectory, TokenLineage, OnBehalf, ExchangeAuthority, GrantedTokens, ConsentGrants, CallerAuthenticator],
 })
 export class TokensModule {}

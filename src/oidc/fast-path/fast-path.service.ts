@@ -72,9 +72,8 @@ export class FastPath {
 
   private async token(client: ClientRecord, form: PlainForm): Promise<Answer | undefined> {
     if (form['grant_type'] !== 'client_credentials' || !client.grantTypes.includes('client_credentials') || client.dpopBoundAccessTokens) return undefined;
-    const { scope, resource } = form;
-    if (scope !== undefined && !isScopeParameter(scope)) return undefined;
-    const issued = await this.clientCredentials.issue(client, await this.clientCredentials.terms(client, { scope, resource }));
+    if (form['scope'] !== undefined && !isScopeParameter(form['scope'])) return undefined;
+    const issued = await this.clientCredentials.issue(client, await this.clientCredentials.terms(client, form));
     this.metrics.tokenDecided('client_credentials', 'issued');
     return issued;
   }

@@ -3,14 +3,16 @@ import type { Provider } from 'oidc-provider';
 import { libraryGrants } from '../provider-internals.js';
 import { AtomicGrants } from './atomic-grants.js';
 import { ClientCredentialsGrant } from './client-credentials.service.js';
+import { TokenExchangeGrant } from './token-exchange.service.js';
 
 /** The grants of the token endpoint. A new one is registered here. */
 @Injectable()
 export class ProtocolGrants {
-  constructor(private readonly clientCredentials: ClientCredentialsGrant, private readonly atomic: AtomicGrants) {}
+  constructor(private readonly clientCredentials: ClientCredentialsGrant, private readonly tokenExchange: TokenExchangeGrant, private readonly atomic: AtomicGrants) {}
 
   register(provider: Provider): void {
     this.clientCredentials.register(provider);
+    this.tokenExchange.register(provider);
     this.atomic.register(provider, libraryGrants.authorizationCode);
     this.atomic.register(provider, libraryGrants.refreshToken);
   }
