@@ -4,6 +4,7 @@ import { createPgConfig } from '@electric-sql/pglite/node-postgres';
 import type { Pool } from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { Config } from '../config/config.js';
+import { answeringWithin } from './answering-client.js';
 import { Background } from './background.js';
 import { ChangeFeed } from './change-feed.js';
 import { DatabasePool } from './database-pool.js';
@@ -27,8 +28,9 @@ export function dataSourceOptions(config: Config, embedded: EmbeddedDatabase | u
       connectionTimeoutMillis: config.databaseTimeoutMs,
       statement_timeout: config.databaseTimeoutMs,
       // The server's own limit answers first; this one is for a server that answers nothing at all.
-      query_timeout: config.databaseTimeoutMs + 1000,
-      idle_in_transaction_session_timeout: 60_000,
+      Client: answeringWithin(config.databaseTimeoutMs + 1000),
+      // A node that stops in the middle of a transaction, without closing its connection, holds its locks for no longer than this.
+      idle_in_transaction_session_timeout: 2 * config.databaseTimeoutMs,
     },
   };
 }
