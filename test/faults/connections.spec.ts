@@ -80,6 +80,10 @@ describeWithPostgres('connections to a PostgreSQL that hangs or goes away', (cre
     expect(await elsewhere(`SELECT query FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'`)).toEqual([]);
   });
 
+  it('have the server compile no statement, which would take it longer than running any of ours', async () => {
+    expect(await dataSource.query('SHOW jit')).toEqual([{ jit: 'off' }]);
+  });
+
   it('are refused at once while the server is known to hang, and are had again when it goes on', async () => {
     cluster.freeze();
     const first = await refused(() => dataSource.query('SELECT 1'));

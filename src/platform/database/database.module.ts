@@ -27,6 +27,9 @@ export function dataSourceOptions(config: Config, embedded: EmbeddedDatabase | u
       max: config.databasePool,
       connectionTimeoutMillis: config.databaseTimeoutMs,
       statement_timeout: config.databaseTimeoutMs,
+      // Compiling a statement takes half a second, running one of ours milliseconds. On a new installation, whose tables have no
+      // statistics yet, the planner thinks that it pays: every token would wait for it.
+      options: '-c jit=off',
       // The server's own limit answers first; this one is for a server that answers nothing at all.
       Client: answeringWithin(config.databaseTimeoutMs + 1000),
       // A node that stops in the middle of a transaction, without closing its connection, holds its locks for no longer than this.
