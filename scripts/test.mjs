@@ -8,7 +8,7 @@ const root = resolve(import.meta.dirname, '..');
 
 // Jest loads ES modules through node:vm, which Node 20 has behind a flag and a warning that tells the user nothing.
 const options = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
-const jest = spawn(process.execPath, [resolve(root, 'node_modules/jest/bin/jest.js'), '--maxWorkers=2', ...process.argv.slice(2)], {
+const jest = spawn(process.execPath, [resolve(root, 'node_modules/jest/bin/jest.js'), ...process.argv.slice(2)], {
   cwd: root,
   stdio: 'inherit',
   env: { ...process.env, NODE_OPTIONS: [process.env.NODE_OPTIONS, ...options].filter(Boolean).join(' ') },

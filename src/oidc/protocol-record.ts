@@ -5,7 +5,7 @@ import type { AuditLog } from '../modules/audit/audit-log.service.js';
 import type { ClientsService } from '../modules/clients/clients.service.js';
 import { noteClientUse, clientRecordOf } from './clients.js';
 import { stateOf, type RequestState } from './request-state.js';
-import { toWireError } from './wire-errors.js';
+import { isRefusal, toWireError } from './wire-errors.js';
 
 /** The library's error events, and what we call the refusal. */
 const REFUSALS: Readonly<Record<string, AuditEventType>> = {
@@ -36,7 +36,8 @@ export function recordProtocol(provider: Provider, audit: AuditLog, clients: Cli
     noteClientUse(ctx as KoaContextWithOIDC, clients);
     const { refusal, fact } = stateOf(ctx.req);
     if (refusal) retryLater(ctx as KoaContextWithOIDC, refusal.error);
-    const event = refusal ? refusalEvent(ctx as KoaContextWithOIDC, refusal) : fact;
+    // What went wrong on our side is no refusal, and a log that cannot be written now need not be tried a second time.
+    const event = !refusal ? fact : isRefusal(refusal.error) ? refusalEvent(ctx as KoaContextWithOIDC, refusal) : undefined;
     if (!event) return;
     try {
       await audit.record(event);

@@ -37,6 +37,11 @@ function wireError(status: number, code: string, description: string, cause: unk
   return Object.assign(error, { error_description: description, expose: true, cause });
 }
 
+/** Did the caller get this because of what they asked, rather than because of us? */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof errors.OIDCProviderError && error.statusCode < 500;
+}
+
 /** Wraps a hook of the library so that what it throws reaches the client as the table says. */
 export function onTheWire<Arguments extends unknown[], Result>(hook: (...args: Arguments) => Promise<Result>): (...args: Arguments) => Promise<Result> {
   return async (...args) => {

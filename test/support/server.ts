@@ -30,7 +30,7 @@ export interface TestServer extends ServerAddress {
 export const ADMIN = { email: 'admin@example.com', password: 'correct horse battery staple 7' } as const;
 
 export interface TestServerOptions {
-  /** Settings beside the usual ones. */
+  /** Settings beside the usual ones. With a DATABASE_URL of the suite's own no database is made. */
   readonly environment?: Readonly<Record<string, string>>;
   /** Runs on the database of this server, as a second node. */
   readonly beside?: TestServer;
@@ -41,7 +41,7 @@ export async function startServer({ environment = {}, beside }: TestServerOption
   const port = await freePort();
   const name = `legate_test_${randomBytes(6).toString('hex')}`;
   const dataDir = mkdtempSync(join(tmpdir(), 'legate-server-'));
-  const database = beside ? undefined : await ownDatabase(name, dataDir);
+  const database = beside || environment['DATABASE_URL'] ? undefined : await ownDatabase(name, dataDir);
   const clientSecret = beside?.clientSecret ?? randomBytes(32).toString('base64url');
   const issuer = beside?.issuer ?? `http://localhost:${port}`;
   const settings: Record<string, string> = {
@@ -75,7 +75,7 @@ export async function startServer({ environment = {}, beside }: TestServerOption
       await kill();
       rmSync(dataDir, { recursive: true, force: true });
       const server = process.env['TEST_DATABASE_URL'];
-      if (!beside && server) await dropDatabase(server, name);
+      if (database && server) await dropDatabase(server, name);
     },
   };
 }

@@ -1,3 +1,5 @@
+import { Logger } from '@nestjs/common';
+import type { DataSource } from 'typeorm';
 import { throwawayDatabase, type ThrowawayDatabase } from '../../../test/support/throwaway-database.js';
 import type { AuditEvent } from './audit-event.js';
 import { AuditLog } from './audit-log.service.js';
@@ -17,6 +19,7 @@ describe('the audit log', () => {
   let log: AuditLog;
 
   beforeAll(async () => {
+    Logger.overrideLogger(false);
     database = await throwawayDatabase([]);
     await database.dataSource.query('CREATE TABLE rows_of_test (label text)');
     log = new AuditLog(database.dataSource, database.pool);
@@ -70,6 +73,24 @@ describe('the audit log', () => {
     await expect(attempt).rejects.toMatchObject({ code: 'row_refused' });
     expect(await labels()).not.toContain('left behind');
     await expect(verifyStoredLog(database.dataSource)).resolves.toEqual(before);
+  });
+
+  it.each([
+    ['lost database', Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' }), 1],
+    ['fault of its own', Object.assign(new Error('division by zero'), { code: '22012' }), 2],
+  ])('lets whoever waits behind a batch with a %s wait no longer than makes sense', async (_, error, batches) => {
+    const begun: ((reason: Error) => void)[] = [];
+    const away = { transaction: () => new Promise((resolve, reject) => { begun.push(reject); }) } as unknown as DataSource;
+    const writer = new AuditLog(away, database.pool);
+    const turn = () => new Promise((resolve) => { setTimeout(resolve, 5); });
+    const first = writer.record(event('first')).catch((reason: unknown) => reason);
+    await turn();
+    const behind = writer.record(event('behind')).catch((reason: unknown) => reason);
+    begun[0]!(error);
+    await turn();
+    expect(begun).toHaveLength(batches);
+    begun[1]?.(error);
+    expect(await Promise.all([first, behind])).toMatchObject([{ code: 'audit_unavailable' }, { code: 'audit_unavailable' }]);
   });
 
   it('lets nobody change or remove an event', async () => {

@@ -2,6 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { DomainError } from '../../kernel/domain-error.js';
 import { DatabasePool } from '../../platform/database/database-pool.js';
+import { isDatabaseUnavailable } from '../../platform/database/database-unavailable.js';
 import type { AuditEvent } from './audit-event.js';
 import { auditRecord, recordsJson, type AuditRecord } from './audit-record.js';
 import { auditOverloaded, auditUnavailable, rowRefused } from './audit.errors.js';
@@ -143,8 +144,10 @@ export class AuditLog {
         }
       } catch (cause) {
         this.head = undefined;
-        this.logger.error(`a batch of ${batch.length} audit events could not be written: ${String(cause)}`);
-        for (const entry of batch) entry.reject(cause instanceof DomainError ? cause : auditUnavailable(cause));
+        // Whoever waited behind a batch that a lost database refused has waited long enough: the next one would take as long.
+        const refused = isDatabaseUnavailable(cause) ? [...batch, ...this.queue.splice(0)] : batch;
+        this.logger.error(`${refused.length} audit events could not be written: ${String(cause)}`);
+        for (const entry of refused) entry.reject(cause instanceof DomainError ? cause : auditUnavailable(cause));
       }
       this.observer?.({ size: batch.length, milliseconds: performance.now() - started, wasContended });
     }

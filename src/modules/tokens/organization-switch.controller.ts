@@ -2,6 +2,7 @@ import { Controller, Header, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { Access } from '../../platform/http/access.js';
 import { CurrentCaller, type Caller } from '../../platform/http/caller.js';
+import { CountsTokens } from '../../platform/metrics/counts-tokens.js';
 import { SwitchedOrganizationDto } from './organization-switch.dto.js';
 import { OrganizationSwitch } from './organization-switch.service.js';
 
@@ -18,6 +19,7 @@ export class OrganizationSwitchController {
   @HttpCode(200)
   @Header('cache-control', 'no-store')
   @Access.authenticated()
+  @CountsTokens('organization_switch')
   async switch(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<SwitchedOrganizationDto> {
     return SwitchedOrganizationDto.ofSwitch(await this.organizations.switch(caller, id));
   }

@@ -5,9 +5,11 @@ import { parseScope } from '../../kernel/scope-set.js';
 import { Access } from '../../platform/http/access.js';
 import { CurrentCaller, type Caller } from '../../platform/http/caller.js';
 import { requestContext } from '../../platform/http/request-context.js';
+import { CountsTokens } from '../../platform/metrics/counts-tokens.js';
 import { AccountService } from '../users/account.service.js';
 import { AgentLogin } from './agent-login.service.js';
 import { AgentPasswordChange } from './agent-password-change.service.js';
+import { PASSWORD_GRANT } from './agent-password-check.service.js';
 import { CallerDescription } from './caller-description.service.js';
 import { CallerDto, ChangeOwnPasswordDto, LoginDto, QuickRegisterDto, QuickRegisteredDto, RenewTokenDto } from './quick-start.dto.js';
 import { QuickStartRegistration } from './quick-start-registration.service.js';
@@ -46,6 +48,7 @@ export class QuickStartController {
   @HttpCode(200)
   @Header('cache-control', 'no-store')
   @Access.public()
+  @CountsTokens(loginGrant)
   async login(@Body() body: LoginDto): Promise<TokenResponseDto> {
     return TokenResponseDto.of(await this.logins.login(body, source()));
   }
@@ -75,9 +78,15 @@ export class QuickStartController {
   @ApiBody({ type: RenewTokenDto, required: false })
   @Header('cache-control', 'no-store')
   @Access.authenticated()
+  @CountsTokens('token_renewal')
   async refresh(@CurrentCaller() caller: Caller, @Body() body?: RenewTokenDto): Promise<TokenResponseDto> {
     return TokenResponseDto.of(await this.renewal.renew(caller, parseScope(body?.scope)));
   }
+}
+
+/** As `AgentLogin` takes it. */
+function loginGrant(body: unknown): typeof PASSWORD_GRANT | 'client_credentials' {
+  return typeof body === 'object' && body !== null && 'api_key' in body ? 'client_credentials' : PASSWORD_GRANT;
 }
 
 function source(): string {

@@ -2,6 +2,7 @@ import { Body, Controller, Get, Param, Post, Req, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { DomainError } from '../../kernel/domain-error.js';
+import { isDatabaseUnavailable } from '../../platform/database/database-unavailable.js';
 import { Access } from '../../platform/http/access.js';
 import { TakesForm } from '../../platform/http/body-types.js';
 import { RefusalRecorder } from '../../platform/http/refusal-recorder.js';
@@ -11,6 +12,8 @@ import { Pages } from '../pages/pages.js';
 import { ConsentPresenter } from './consent-presenter.service.js';
 import { ConsentForm, SignInForm } from './interactions.dto.js';
 import { Interactions, type Exchange, type Step } from './interactions.service.js';
+
+const RETRY_SECONDS = 5;
 
 /**
  * The pages between an authorization request and its answer: sign in, then agree. Plain forms; each answer is a 303, so that
@@ -95,13 +98,24 @@ export class InteractionsController {
     try {
       await run();
     } catch (error) {
-      if (!(error instanceof DomainError) || error.kind === 'unavailable') throw error;
+      const trouble = troubleOf(error);
+      if (!trouble) throw error;
       await this.refusals.record(reply.request.method, reply.request.routeOptions.url!, undefined, error);
+      const { status, message, code } = trouble;
       const nonce = newNonce();
-      void reply.status(error.kind === 'forbidden' ? 403 : 400).headers(pageHeaders(nonce))
-        .send(this.pages.error(nonce, { title: 'This sign-in cannot go on', message: error.message, code: error.code, requestId: requestContext()?.requestId }));
+      if (status === 503) void reply.header('retry-after', RETRY_SECONDS);
+      void reply.status(status).headers(pageHeaders(nonce))
+        .send(this.pages.error(nonce, { title: 'This sign-in cannot go on', message, code, requestId: requestContext()?.requestId }));
     }
   }
+}
+
+/** What a person can be told; undefined for defects. */
+function troubleOf(error: unknown): { status: number; message: string; code: string } | undefined {
+  if (isDatabaseUnavailable(error) || (error instanceof DomainError && error.kind === 'unavailable')) {
+    return { status: 503, message: 'This server cannot answer at the moment. Try again in a minute.', code: 'temporarily_unavailable' };
+  }
+  return error instanceof DomainError ? { status: error.kind === 'forbidden' ? 403 : 400, message: error.message, code: error.code } : undefined;
 }
 
 function redirect(reply: FastifyReply, to: string): void {

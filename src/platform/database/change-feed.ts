@@ -1,11 +1,14 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import { Client } from 'pg';
+import type { Client } from 'pg';
 import { Config } from '../config/config.js';
+import { answeringWithin } from './answering-client.js';
 import { EMBEDDED_DATABASE } from './embedded-database.token.js';
 import type { EmbeddedDatabase } from './embedded-database.js';
 
 const CHANNEL = 'legate_changed';
 const RECONNECT_MS = 500;
+/** On a connection where nothing is asked, silence is noticed by the operating system alone, which by itself waits for two hours. */
+const KEEP_ALIVE_MS = 10_000;
 
 /** `kind` of thing that changed and its id; `*` for both when anything may have changed unseen. */
 export type ChangeListener = (kind: string, id: string) => void;
@@ -19,6 +22,7 @@ export class ChangeFeed implements OnApplicationBootstrap, OnApplicationShutdown
   private readonly logger = new Logger(ChangeFeed.name);
   private readonly listeners = new Set<ChangeListener>();
   private client?: Client;
+  private isConnected = true;
   private retry?: NodeJS.Timeout;
   private isClosed = false;
 
@@ -40,12 +44,17 @@ export class ChangeFeed implements OnApplicationBootstrap, OnApplicationShutdown
   }
 
   private async connect(): Promise<void> {
-    const client = new Client({ connectionString: this.config.databaseUrl, application_name: 'legate-changes', keepAlive: true, connectionTimeoutMillis: this.config.databaseTimeoutMs });
+    const timeout = this.config.databaseTimeoutMs;
+    const client = new (answeringWithin(timeout))({
+      connectionString: this.config.databaseUrl, application_name: 'legate-changes', connectionTimeoutMillis: timeout, keepAlive: true, keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
+    });
     let isLost = false;
     const lost = (error?: Error) => {
       if (isLost || this.isClosed) return;
       isLost = true;
-      this.logger.warn(`change feed lost its connection, reconnecting: ${error?.message ?? 'closed'}`);
+      // Once for each outage, not for each attempt.
+      if (this.isConnected) this.logger.warn(`the change feed lost its connection and tries to get it back: ${error?.message ?? 'closed'}`);
+      this.isConnected = false;
       client.end().catch(() => undefined);
       this.retry = setTimeout(() => { void this.connect(); }, RECONNECT_MS);
     };
@@ -56,6 +65,8 @@ export class ChangeFeed implements OnApplicationBootstrap, OnApplicationShutdown
       await client.connect();
       await client.query(`LISTEN ${CHANNEL}`);
       this.client = client;
+      if (!this.isConnected) this.logger.log('the change feed has its connection back');
+      this.isConnected = true;
       this.deliver('*:*');
     } catch (error) {
       lost(error as Error);

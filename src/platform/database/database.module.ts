@@ -4,6 +4,7 @@ import { createPgConfig } from '@electric-sql/pglite/node-postgres';
 import type { Pool } from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { Config } from '../config/config.js';
+import { answeringWithin } from './answering-client.js';
 import { Background } from './background.js';
 import { ChangeFeed } from './change-feed.js';
 import { DatabasePool } from './database-pool.js';
@@ -26,9 +27,13 @@ export function dataSourceOptions(config: Config, embedded: EmbeddedDatabase | u
       max: config.databasePool,
       connectionTimeoutMillis: config.databaseTimeoutMs,
       statement_timeout: config.databaseTimeoutMs,
+      // Compiling a statement takes half a second, running one of ours milliseconds. On a new installation, whose tables have no
+      // statistics yet, the planner thinks that it pays: every token would wait for it.
+      options: '-c jit=off',
       // The server's own limit answers first; this one is for a server that answers nothing at all.
-      query_timeout: config.databaseTimeoutMs + 1000,
-      idle_in_transaction_session_timeout: 60_000,
+      Client: answeringWithin(config.databaseTimeoutMs + 1000),
+      // A node that stops in the middle of a transaction, without closing its connection, holds its locks for no longer than this.
+      idle_in_transaction_session_timeout: 2 * config.databaseTimeoutMs,
     },
   };
 }

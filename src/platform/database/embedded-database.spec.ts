@@ -1,10 +1,9 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { copyTemplateFolder } from '../../../test/support/template-database.js';
 import { openEmbeddedDatabase } from './embedded-database.js';
 
 const MODULE = resolve('dist/src/platform/database/embedded-database.js');
@@ -16,48 +15,54 @@ const inAnotherProcess = (folder: string, code: string) => run(process.execPath,
 
 describe('the embedded database', () => {
   let folder: string;
+  /** Holds a database with one row. The tests that need one take a copy: making one takes seconds. */
+  let made: string;
+  let dataDir: string;
 
-  beforeEach(() => { folder = mkdtempSync(join(tmpdir(), 'legate-embedded-')); });
-  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'legate-embedded-'));
+    made = join(folder, 'not', 'yet', 'there');
+    const { instance, close } = await openEmbeddedDatabase(made);
+    await instance.exec('CREATE TABLE notes (text text); INSERT INTO notes VALUES ($$kept$$)');
+    await close();
+  }, 60_000);
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  beforeEach(() => {
+    dataDir = mkdtempSync(join(folder, 'copy-'));
+    cpSync(made, dataDir, { recursive: true });
+  });
 
   it('is made where there is none, and is there again when it is opened again', async () => {
-    const dataDir = join(folder, 'not', 'yet', 'there');
-    const first = await openEmbeddedDatabase(dataDir);
-    await first.instance.exec('CREATE TABLE notes (text text); INSERT INTO notes VALUES ($$kept$$)');
-    await first.close();
-    expect(existsSync(join(dataDir, 'db', 'PG_VERSION'))).toBe(true);
-    const second = await openEmbeddedDatabase(dataDir);
-    expect((await second.instance.query('SELECT text FROM notes')).rows).toEqual([{ text: 'kept' }]);
-    await second.close();
+    expect(existsSync(join(made, 'db', 'PG_VERSION'))).toBe(true);
+    const { instance, close } = await openEmbeddedDatabase(made);
+    expect((await instance.query('SELECT text FROM notes')).rows).toEqual([{ text: 'kept' }]);
+    await close();
   }, 60_000);
 
   it('belongs to one process: a second on the same folder is refused in one clear sentence and changes nothing', async () => {
-    copyTemplateFolder(folder);
-    const first = await openEmbeddedDatabase(folder);
-    const refusal = await inAnotherProcess(folder, `await database.close()`).catch((error: { stderr: string }) => error.stderr);
-    expect(refusal).toContain(`Another process is using ${join(folder, 'db')}. Stop it, or set LEGATE_DATA_DIR to another folder.`);
+    const first = await openEmbeddedDatabase(dataDir);
+    const refusal = await inAnotherProcess(dataDir, `await database.close()`).catch((error: { stderr: string }) => error.stderr);
+    expect(refusal).toContain(`Another process is using ${join(dataDir, 'db')}. Stop it, or set LEGATE_DATA_DIR to another folder.`);
     expect((await first.instance.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
     await first.close();
   }, 60_000);
 
   it('can be taken over as soon as it was closed', async () => {
-    copyTemplateFolder(folder);
-    await (await openEmbeddedDatabase(folder)).close();
-    await expect(inAnotherProcess(folder, `await database.close(); console.log('mine')`)).resolves.toMatchObject({ stdout: 'mine\n' });
+    await (await openEmbeddedDatabase(dataDir)).close();
+    await expect(inAnotherProcess(dataDir, `await database.close(); console.log('mine')`)).resolves.toMatchObject({ stdout: 'mine\n' });
   }, 60_000);
 
   it('keeps every acknowledged row when its process is killed, and is free again soon', async () => {
-    copyTemplateFolder(folder);
     const writer = spawn(process.execPath, ['--input-type=module', '-e', script(`
       await database.instance.exec('CREATE TABLE counted (n integer)');
-      for (let n = 1; ; n += 1) { await database.instance.query('INSERT INTO counted VALUES ($1)', [n]); process.stdout.write(n + '\\n'); }`), MODULE, folder]);
+      for (let n = 1; ; n += 1) { await database.instance.query('INSERT INTO counted VALUES ($1)', [n]); process.stdout.write(n + '\\n'); }`), MODULE, dataDir]);
     let said = '';
     writer.stdout.on('data', (chunk: Buffer) => { said += chunk.toString(); });
     while (said.length < 500 && writer.exitCode === null) await new Promise((done) => { setTimeout(done, 20); });
     writer.kill('SIGKILL');
     await once(writer, 'close');
     const acknowledged = Number(said.trimEnd().split('\n').at(-1));
-    const { instance, close } = await openEmbeddedDatabase(folder);
+    const { instance, close } = await openEmbeddedDatabase(dataDir);
     const { rows: [kept] } = await instance.query<{ highest: number; many: number }>('SELECT max(n) AS highest, count(*)::int AS many FROM counted');
     await close();
     expect(kept!.highest).toBe(kept!.many);

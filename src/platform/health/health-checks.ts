@@ -27,6 +27,8 @@ const KEPT_MS = 1_000;
 @Injectable()
 export class HealthChecks {
   private readonly checks = new Map<string, { readonly check: HealthCheck; readonly isRequired: boolean }>();
+  /** A check that hangs is waited for again rather than begun again, or the probes would take every connection there is. */
+  private readonly underWay = new Map<string, ReturnType<HealthCheck>>();
   private readonly failing = new Set<string>();
   private latest?: { readonly at: number; readonly readiness: Promise<Readiness> };
 
@@ -53,9 +55,18 @@ export class HealthChecks {
     return { isReady: results.every(([, { status, required }]) => status === 'up' || !required), checks: Object.fromEntries(results) };
   }
 
+  private begin(name: string, check: HealthCheck): ReturnType<HealthCheck> {
+    let running = this.underWay.get(name);
+    if (!running) {
+      running = check().finally(() => this.underWay.delete(name));
+      this.underWay.set(name, running);
+    }
+    return running;
+  }
+
   private async run(name: string, check: HealthCheck, required: boolean): Promise<CheckResult> {
     try {
-      const facts = await within(TIMEOUT_MS, check());
+      const facts = await within(TIMEOUT_MS, this.begin(name, check));
       if (this.failing.delete(name)) this.log.info({ check: name }, 'a health check passes again');
       return { status: 'up', required, ...facts };
     } catch (error) {

@@ -73,6 +73,25 @@ describe('readiness', () => {
     expect(asked).toBe(2);
   });
 
+  it('does not begin a check again that has not ended yet, and is given again when it has', async () => {
+    let asked = 0;
+    let end = () => undefined as void;
+    checks.register('database', () => {
+      asked += 1;
+      return asked === 1 ? new Promise<void>((resolve) => { end = resolve; }) : Promise.resolve();
+    });
+    expect((await get('/health/ready')).status).toBe(503);
+    time += 1000;
+    const second = get('/health/ready');
+    await new Promise((resolve) => { setTimeout(resolve, 100); });
+    expect(asked).toBe(1);
+    end();
+    expect((await second).status).toBe(200);
+    time += 1000;
+    expect((await get('/health/ready')).status).toBe(200);
+    expect(asked).toBe(2);
+  }, 10_000);
+
   it('logs when a check begins to fail and when it passes again, and nothing in between', async () => {
     let isDown = true;
     checks.register('database', async () => { if (isDown) throw new Error('down'); });

@@ -45,6 +45,7 @@ export const FRAMEWORK_PROBLEMS: Readonly<Record<string, readonly [code: string,
   FST_ERR_CTP_INVALID_JSON_BODY: ['invalid_json', 'The body is not valid JSON.'],
   FST_ERR_CTP_EMPTY_JSON_BODY: ['empty_body', 'The body is empty, but its Content-Type says that it is JSON.'],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['invalid_content_length', 'The body is not as long as its Content-Length says.'],
+  ECONNRESET: ['request_aborted', 'The connection ended before the whole request had arrived.'],
   FST_ERR_BAD_URL: ['invalid_path', 'The path is not validly percent-encoded.'],
   400: ['invalid_request', 'The request cannot be understood.'],
   404: ['route_not_found', 'There is nothing at this address.'],
@@ -69,12 +70,13 @@ export const OWN_PROBLEMS = {
  */
 export function toProblem(error: unknown, requestId: string | undefined, realm: string): ProblemAnswer {
   if (error instanceof DomainError) return domainProblem(error, requestId, realm);
-  if (isDatabaseUnavailable(error)) {
-    const { status, code, detail } = OWN_PROBLEMS.database;
-    return answer(status, code, detail, requestId, 'dependency', { 'retry-after': String(DEFAULT_RETRY_AFTER_SECONDS) });
-  }
+  // Asked first: a caller who hangs up in the middle of a request leaves the same system error as a database that does.
   const status = error instanceof HttpException ? error.getStatus() : statusOfFrameworkError(error);
   if (status !== undefined && status >= 400 && status < 500) return frameworkProblem(error as Error, status, requestId, realm);
+  if (isDatabaseUnavailable(error)) {
+    const { status: unavailable, code, detail } = OWN_PROBLEMS.database;
+    return answer(unavailable, code, detail, requestId, 'dependency', { 'retry-after': String(DEFAULT_RETRY_AFTER_SECONDS) });
+  }
   const { defect } = OWN_PROBLEMS;
   return answer(defect.status, defect.code, defect.detail, requestId, 'defect');
 }

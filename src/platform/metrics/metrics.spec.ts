@@ -1,18 +1,6 @@
 import { Metrics } from './metrics.js';
 
 describe('metrics', () => {
-  it('count tokens by grant and outcome, and put grants that do not exist together', async () => {
-    const metrics = new Metrics();
-    metrics.tokenDecided('client_credentials', 'issued');
-    metrics.tokenDecided('urn:ietf:params:oauth:grant-type:token-exchange', 'refused');
-    for (let index = 0; index < 100; index += 1) metrics.tokenDecided(`made-up-${index}`, 'refused');
-    const text = await metrics.render();
-    expect(text).toContain('legate_tokens_total{grant="client_credentials",outcome="issued"} 1');
-    expect(text).toContain('legate_tokens_total{grant="token_exchange",outcome="refused"} 1');
-    expect(text).toContain('legate_tokens_total{grant="other",outcome="refused"} 100');
-    expect(text).not.toContain('made-up');
-  });
-
   it('put methods that do not exist together', async () => {
     const metrics = new Metrics();
     metrics.requestAnswered('token', 'BREW', 405, 0.001);

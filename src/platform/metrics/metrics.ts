@@ -1,12 +1,15 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 
-/** The grants by the names they carry in metrics; whatever else is asked for counts as `other`. */
-const GRANT_NAMES = new Map([
-  ['authorization_code', 'authorization_code'], ['refresh_token', 'refresh_token'], ['client_credentials', 'client_credentials'],
-  ['urn:ietf:params:oauth:grant-type:token-exchange', 'token_exchange'], ['urn:ietf:params:oauth:grant-type:jwt-bearer', 'jwt_bearer'],
-  ['urn:ietf:params:oauth:grant-type:device_code', 'device_code'], ['urn:openid:params:grant-type:ciba', 'ciba'],
-]);
+/**
+ * How a token can be asked for: at the token endpoint, and by the routes of the REST API, there under the `grant_type` of the
+ * ledger. Whatever else is asked for counts as `other`.
+ */
+export type TokenGrant =
+  | 'authorization_code' | 'refresh_token' | 'client_credentials' | 'token_exchange' | 'jwt_bearer' | 'device_code' | 'ciba'
+  | 'agent_password' | 'agent_token' | 'token_renewal' | 'organization_switch'
+  | 'other';
+
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
 /** `refused`: the client may not have it or asked wrongly; `failed`: we could not give it. */
@@ -84,9 +87,8 @@ export class Metrics implements OnApplicationShutdown {
     series.seconds.observe(seconds);
   }
 
-  /** @param grantType the request's `grant_type`, as sent */
-  tokenDecided(grantType: string, outcome: TokenOutcome): void {
-    this.tokens.inc({ grant: GRANT_NAMES.get(grantType) ?? 'other', outcome });
+  tokenDecided(grant: TokenGrant, outcome: TokenOutcome): void {
+    this.tokens.inc({ grant, outcome });
   }
 
   batchCommitted({ size, milliseconds, wasContended }: CommittedBatch): void {
