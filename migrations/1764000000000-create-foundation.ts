@@ -21,7 +21,7 @@ export class CreateFoundation1764000000000 implements MigrationInterface {
         email_verified boolean NOT NULL DEFAULT false,
         name text,
         password_hash text,
-        password_changed_at timestamptz,
+        sign_ins_ended_at timestamptz,
         status text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'disabled')),
         is_platform_administrator boolean NOT NULL DEFAULT false,
         home_organization_id uuid,

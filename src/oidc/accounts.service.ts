@@ -30,7 +30,7 @@ export class Accounts {
     private readonly consents: ConsentGrants,
   ) {}
 
-  /** Someone who may sign in now. A session from before the last password change is nobody's (ASVS 5.0 V7.4.3). */
+  /** Someone who may sign in now. A session from before the last end of all sign-ins is nobody's (ASVS 5.0 V7.4.2, V7.4.3). */
   async find(ctx: KoaContextWithOIDC, sub: string): Promise<Account | undefined> {
     const user = await this.users.findActive(sub);
     if (!user || this.isOutdated(ctx, user)) return undefined;
@@ -63,9 +63,9 @@ export class Accounts {
     return standpoint?.organization.id === consent.organizationId ? ctx.oidc.provider.Grant.find(given) : undefined;
   }
 
-  isOutdated(ctx: KoaContextWithOIDC, user: Pick<User, 'passwordChangedAt'>): boolean {
+  isOutdated(ctx: KoaContextWithOIDC, user: Pick<User, 'signInsEndedAt'>): boolean {
     const signedInAt = ctx.oidc.session?.loginTs;
-    return signedInAt !== undefined && user.passwordChangedAt !== null && signedInAt * 1000 < user.passwordChangedAt.getTime();
+    return signedInAt !== undefined && user.signInsEndedAt !== null && signedInAt * 1000 < user.signInsEndedAt.getTime();
   }
 
   private async placeIn(organizationId: OrganizationId, userId: string): Promise<Omit<Standpoint, 'graph'> | undefined> {

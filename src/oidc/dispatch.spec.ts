@@ -68,6 +68,13 @@ describe('where requests part ways', () => {
     expect([status, body]).toEqual([500, { error: 'server_error', error_description: expect.not.stringContaining('secret') }]);
   });
 
+  it.each([
+    ['of the engine', 'POST', '/api/oauth/token', {}], ['of its failure', 'GET', '/api/oauth/authorize?fail', {}], ['of a method that is not taken', 'GET', '/api/oauth/token', {}],
+    ['of what there is', 'OPTIONS', '/api/oauth/token', {}], ['of an unknown host', 'GET', '/api/oauth/token', { host: 'evil.example' }],
+  ])('has no browser guess what an answer is: %s', async (_name, method, path, headers) => {
+    expect((await ask(server, path, { host: 'id.example', ...headers }, method)).headers['x-content-type-options']).toBe('nosniff');
+  });
+
   it('tells browsers to stay with https, where there is https', async () => {
     expect((await ask(server, '/api/oauth/authorize', { host: 'id.example' })).headers['strict-transport-security']).toBe('max-age=63072000');
     const plain = await dispatcher({ LEGATE_ISSUER: 'http://localhost:3000' });

@@ -20,6 +20,8 @@ export function dispatchingServer(parts: DispatchParts, rest: RequestListener): 
     const { config, openRequest, protocol } = parts;
     const context = openRequest(request, response);
     runWithRequestContext(context, () => {
+      // Whoever answers. What is JSON here must not be taken for a page because of what somebody put into it.
+      response.setHeader('x-content-type-options', 'nosniff');
       if (!isHostKnown(config, request)) return refuse(response, 421, 'misdirected_request', 'This server is not the authority for that host.');
       const target = protocolTarget(request.url ?? '/');
       if (!target) {

@@ -5,6 +5,7 @@ import { parseScope } from '../kernel/scope-set.js';
 import type { ClientRecord } from '../modules/clients/clients.service.js';
 import { ResourcesService } from '../modules/resources/resources.service.js';
 import { ScopesService } from '../modules/scopes/scopes.service.js';
+import { ConsentGrants } from '../modules/tokens/consent-grants.service.js';
 import { offeredScopes, unofferedScopes } from '../modules/tokens/offered-scopes.js';
 import { Config } from '../platform/config/config.js';
 import { clientRecordOf } from './clients.js';
@@ -17,6 +18,7 @@ interface PolicedToken {
   readonly kind: string;
   readonly clientId?: string;
   readonly aud?: string | string[];
+  readonly grantId?: string;
   readonly extra?: { readonly [claim: string]: unknown };
   isSenderConstrained?(): boolean;
 }
@@ -37,11 +39,20 @@ export function maySeeToken(client: ClientRecord, token: { readonly clientId?: s
 export class ProtocolPolicies {
   readonly resourceServer = onTheWire((ctx: KoaContextWithOIDC, identifier: string, client: Client) => this.describeResource(ctx, identifier, client));
 
-  constructor(private readonly config: Config, private readonly scopes: ScopesService, private readonly resources: ResourcesService) {}
+  /** Whose token it is. An access token says so itself; a refresh token stands on a consent, which was given in one organization. */
+  private readonly tenantOf = onTheWire(async ({ kind, extra, grantId }: PolicedToken): Promise<unknown> =>
+    (kind === 'RefreshToken' ? grantId && (await this.consents.findActive(grantId))?.organizationId : extra?.['tenant_id']));
+
+  constructor(
+    private readonly config: Config,
+    private readonly scopes: ScopesService,
+    private readonly resources: ResourcesService,
+    private readonly consents: ConsentGrants,
+  ) {}
 
   /** Whoever may not see a token learns that it is inactive (RFC 7662 section 2.2), and that is on record. */
   async mayIntrospect(ctx: KoaContextWithOIDC, client: Client, token: PolicedToken): Promise<boolean> {
-    if (maySeeToken(clientRecordOf(client), { clientId: token.clientId, tenantId: token.extra?.['tenant_id'], audience: token.aud })) return true;
+    if (maySeeToken(clientRecordOf(client), { clientId: token.clientId, tenantId: await this.tenantOf(token), audience: token.aud })) return true;
     stateOf(ctx.req).refusal = { event: 'introspection.error', error: new errors.AccessDenied('the client may not see this token') };
     return false;
   }
@@ -50,7 +61,7 @@ export class ProtocolPolicies {
   async mayRevoke(_ctx: KoaContextWithOIDC, client: Client, token: PolicedToken): Promise<boolean> {
     const record = clientRecordOf(client);
     if (token.clientId === record.id) return true;
-    const isOfOrganization = record.organizationId !== null && token.extra?.['tenant_id'] === record.organizationId;
+    const isOfOrganization = record.organizationId !== null && await this.tenantOf(token) === record.organizationId;
     if (isOfOrganization && client.clientAuthMethod !== 'none' && record.scopes.has('tokens:revoke')) return true;
     throw new errors.InvalidRequest('the client may not revoke this token');
   }

@@ -64,7 +64,7 @@ describe('the best current practice of OAuth security (RFC 9700)', () => {
     expect({ status: client.status, stays: client.url.startsWith(server.issuer) }).toEqual({ status: 400, stays: true });
   });
 
-  it('names no address with a code or a request in it to the page that a redirect leads to (section 4.2.4), and lets nobody keep an answer', async () => {
+  it('names no address with a code or a request in it to the page that a redirect leads to (section 4.2.4), and lets nobody keep an answer, nor a browser guess what it is', async () => {
     const browser = new FormBrowser();
     await browser.authorize(authorizationUrl(), ADMIN);
     for (const [answer, parameters] of [['code', {}], ['error', { code_challenge_method: 'plain' }]] as const) {
@@ -73,7 +73,10 @@ describe('the best current practice of OAuth security (RFC 9700)', () => {
       expect([headers.get('referrer-policy'), headers.get('cache-control')]).toEqual(['no-referrer', 'no-store']);
     }
     for (const path of ['token', 'introspect', 'revoke', 'par']) {
-      for (const options of [{ basic }, {}]) expect((await post(server, `/api/oauth/${path}`, { token: 'x' }, options)).headers.get('cache-control')).toBe('no-store');
+      for (const options of [{ basic }, {}]) {
+        const { headers } = await post(server, `/api/oauth/${path}`, { token: 'x' }, options);
+        expect([headers.get('cache-control'), headers.get('x-content-type-options')]).toEqual(['no-store', 'nosniff']);
+      }
     }
   });
 

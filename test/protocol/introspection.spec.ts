@@ -123,7 +123,7 @@ describe('introspection (RFC 7662)', () => {
     expect(headers.get('content-type')).toContain('application/json');
   });
 
-  it('takes opaque tokens, and knows a refresh token that its own client asks about until it is used', async () => {
+  it('takes opaque tokens, and knows a refresh token until it is used, for its own client and one that administers tokens of the organization', async () => {
     const opaque = 'https://opaque-introspected.example/api';
     await call(server, 'POST', '/api/resources', { token: admin, body: { identifier: opaque, name: 'Opaque', scopes: ['introspected:read'], token_format: 'opaque' } });
     const { token, tokenId } = await tokenOf(owner, { resource: opaque });
@@ -136,7 +136,10 @@ describe('introspection (RFC 7662)', () => {
     const refreshToken = await refreshTokenOf(asClient);
     const first = await post(server, '/api/oauth/introspect', { token: refreshToken, ...asClient });
     expect(first.body).toMatchObject({ active: true, client_id: web.clientId });
-    expect((await ask(refreshToken, owner)).body).toEqual({ active: false });
+    for (const stranger of [owner, await machine({ scopes: ['tokens:revoke'] }), await machine({ scopes: ['agents:read'], served_resources: [`${server.issuer}/api`] })]) {
+      expect((await ask(refreshToken, stranger)).body).toEqual({ active: false });
+    }
+    expect((await ask(refreshToken, await machine({ scopes: ['tokens:read'] }))).body).toMatchObject({ active: true, client_id: web.clientId, scope: 'openid agents:read' });
     const renewed = await post(server, '/api/oauth/token', { grant_type: 'refresh_token', refresh_token: refreshToken, ...asClient });
     expect(renewed.status).toBe(200);
     expect((await post(server, '/api/oauth/introspect', { token: refreshToken, ...asClient })).body).toEqual({ active: false });

@@ -75,6 +75,16 @@ describe('revocation (RFC 7009)', () => {
     expect(await isActive(token)).toBe(false);
   });
 
+  it('of a person’s refresh token is given to that one too, and refused to whoever administers nothing', async () => {
+    const { accessToken, refreshToken } = await signIn(server, ADMIN);
+    expect(await revoke({ token: refreshToken! }, await machine({ scopes: ['tokens:read'] }))).toMatchObject({ status: 400, body: { error: 'invalid_request' } });
+    expect(await isActive(accessToken)).toBe(true);
+    const administrator = await machine({ scopes: ['tokens:revoke'] });
+    expect((await revoke({ token: refreshToken! }, administrator)).status).toBe(200);
+    expect([await isActive(accessToken), await isActive(refreshToken!)]).toEqual([false, false]);
+    expect((await eventsOf('consent.revoked')).at(-1)).toMatchObject({ actor: { kind: 'client', id: administrator[0] }, organization_id: expect.any(String) });
+  });
+
   it('lets a public client end its own tokens, and no others', async () => {
     const { accessToken } = await signIn(server, ADMIN);
     const { token } = await tokenOf(owner);

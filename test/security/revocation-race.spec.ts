@@ -82,14 +82,14 @@ describe('what is ended stays ended, whoever was asking for more at that moment'
   }
 
   /** Refreshes on every node, ends it from one of them somewhere in between, and finds nothing alive after the answer. */
-  async function refreshAgainst(first: Tokens, delay: number, end: () => Promise<unknown>): Promise<{ count: number; refreshToken: string }> {
+  async function refreshAgainst(first: Tokens, delay: number, end: () => Promise<unknown>): Promise<{ accessTokens: string[]; refreshToken: string }> {
     const chains = Promise.all(nodes.map((node) => refreshUntilRefused(node, first)));
     await pause(delay);
     await end();
     const ended = await chains;
-    const accessTokens = ended.flatMap((chain) => chain.accessTokens);
+    const accessTokens = [...new Set(ended.flatMap((chain) => chain.accessTokens))];
     expect(await stillActive(accessTokens)).toEqual([]);
-    return { count: new Set(accessTokens).size, refreshToken: ended[0]!.refreshToken };
+    return { accessTokens, refreshToken: ended[0]!.refreshToken };
   }
 
   it(`leaves no access token alive when a refresh token is revoked while it is used, ${ROUNDS} times`, async () => {
@@ -98,11 +98,11 @@ describe('what is ended stays ended, whoever was asking for more at that moment'
     let issued = 0;
     for (let round = 0; round < ROUNDS; round += 1) {
       const first = await getTokens(person, browser);
-      const { count } = await refreshAgainst(first, round * 2, async () => {
+      const { accessTokens } = await refreshAgainst(first, round * 2, async () => {
         const { status } = await post(other, '/api/oauth/revoke', { token: first.refreshToken, token_type_hint: 'refresh_token' }, { basic: client.basic });
         expect(status).toBe(200);
       });
-      issued += count;
+      issued += accessTokens.length;
     }
     report(`revocation against refresh: ${ROUNDS} rounds, ${issued} access tokens, none alive afterwards`);
   }, 240_000);
@@ -143,24 +143,22 @@ describe('what is ended stays ended, whoever was asking for more at that moment'
     return false;
   }
 
+  async function setStatus(person: TestPerson, status: 'active' | 'disabled'): Promise<void> {
+    expect((await call(other, 'PUT', `/api/users/${person.id}`, { token: admin, body: { status } })).status).toBe(200);
+  }
+
   it(`leaves no token alive when a person is disabled while their application refreshes, ${ROUNDS} times`, async () => {
     const person = await addPerson(server, admin, 'member', 'disabled');
-    const setStatus = async (status: 'active' | 'disabled') => {
-      const answer = await call(other, 'PUT', `/api/users/${person.id}`, { token: admin, body: { status } });
-      expect(answer.status).toBe(200);
-    };
-    let tokens = await getTokens(person);
     let issued = 0;
     for (let round = 0; round < ROUNDS; round += 1) {
-      const { count, refreshToken } = await refreshAgainst(tokens, round * 2, () => setStatus('disabled'));
-      issued += count;
-      await setStatus('active');
-      // What was refused while they were disabled was not used up by it.
-      const again = await refresh(server, refreshToken);
-      expect({ round, status: again.status }).toEqual({ round, status: 200 });
-      tokens = { accessToken: String(again.body['access_token']), refreshToken: String(again.body['refresh_token'] ?? refreshToken) };
+      const first = await getTokens(person);
+      const { accessTokens, refreshToken } = await refreshAgainst(first, round * 2, () => setStatus(person, 'disabled'));
+      issued += accessTokens.length;
+      await setStatus(person, 'active');
+      expect(await stillActive(accessTokens)).toEqual([]);
+      expect((await refresh(server, refreshToken)).body['error']).toBe('invalid_grant');
     }
-    report(`disabling a person against refresh: ${ROUNDS} rounds, ${issued} access tokens, none alive while disabled`);
+    report(`disabling a person against refresh: ${ROUNDS} rounds, ${issued} access tokens, none alive while disabled nor afterwards`);
   }, 240_000);
 
   async function changePassword(node: TestServer, person: TestPerson, accessToken: string): Promise<TestPerson> {
@@ -175,29 +173,38 @@ describe('what is ended stays ended, whoever was asking for more at that moment'
     let issued = 0;
     for (let round = 0; round < PASSWORD_ROUNDS; round += 1) {
       const first = await getTokens(person);
-      const { count, refreshToken } = await refreshAgainst(first, round * 5, async () => { person = await changePassword(other, person, first.accessToken); });
-      issued += count;
+      const { accessTokens, refreshToken } = await refreshAgainst(first, round * 5, async () => { person = await changePassword(other, person, first.accessToken); });
+      issued += accessTokens.length;
       expect((await refresh(other, refreshToken)).body['error']).toBe('invalid_grant');
     }
     report(`a new password against refresh: ${PASSWORD_ROUNDS} rounds, ${issued} access tokens, none alive afterwards`);
   }, 240_000);
 
-  it('ends with a password whatever it opened: the session, a code not redeemed yet, tokens and what renews them', async () => {
+  it.each<[string, (person: TestPerson, accessToken: string) => Promise<TestPerson>]>([
+    ['a new password', (person, accessToken) => changePassword(server, person, accessToken)],
+    ['disabling the person, though they are enabled again,', async (person) => {
+      await setStatus(person, 'disabled');
+      await setStatus(person, 'active');
+      return person;
+    }],
+  ])('ends with %s whatever a sign-in opened: the session, a code not redeemed yet, tokens and what renews them', async (_what, end) => {
     let person = await addPerson(server, admin, 'member', 'leaver');
     const browser = new FormBrowser();
     const [one, two] = [await getTokens(person, browser), await getTokens(person, browser)];
     const code = await getCode(person, browser);
-    person = await changePassword(server, person, one.accessToken);
-    expect(await stillActive([one.accessToken, two.accessToken])).toEqual([]);
+    const { body: renewed } = await refresh(server, two.refreshToken);
+    person = await end(person, one.accessToken);
+    expect(await stillActive([one.accessToken, two.accessToken, String(renewed['access_token'])])).toEqual([]);
     for (const node of nodes) {
-      expect((await refresh(node, two.refreshToken)).body).toMatchObject({ error: 'invalid_grant' });
+      // Unused, its successor, and the used one whose answer is kept for those who ask again.
+      for (const token of [one.refreshToken, String(renewed['refresh_token']), two.refreshToken]) expect((await refresh(node, token)).body).toMatchObject({ error: 'invalid_grant' });
       expect((await post(node, '/api/oauth/token', code, { basic: client.basic })).body).toMatchObject({ error: 'invalid_grant' });
     }
     const asked = await browser.open(`${server.issuer}/api/oauth/authorize?${new URLSearchParams({
       response_type: 'code', client_id: client.clientId, redirect_uri: CALLBACK, scope: 'openid', code_challenge: 'x'.repeat(43), code_challenge_method: 'S256',
     }).toString()}`);
     expect(asked.html).toContain('id="login-submit"');
-    // And nothing of who signs in with the new one, be it in the same second.
+    // And nothing of who signs in afterwards, be it in the same second.
     expect(await stillActive([(await getTokens(person)).accessToken])).toHaveLength(nodes.length);
   }, 60_000);
 });

@@ -115,7 +115,7 @@ describe('whether a token is alive', () => {
     ['the person is disabled', 'person', 'subject_inactive', (of) => sql(`UPDATE users SET status = 'disabled' WHERE id = $1`, of.user)],
     ['the person is gone', 'person', 'subject_inactive', (of) => sql('DELETE FROM users WHERE id = $1', of.user)],
     ['the person left the organization', 'person', 'subject_inactive', (of) => sql('DELETE FROM memberships WHERE user_id = $1', of.user)],
-    ['the person changed the password after the sign-in', 'person', 'subject_inactive', (of) => sql('UPDATE users SET password_changed_at = $2 WHERE id = $1', of.user, new Date(now() - 30_000))],
+    ['all sign-ins of the person so far were ended', 'person', 'subject_inactive', (of) => sql('UPDATE users SET sign_ins_ended_at = $2 WHERE id = $1', of.user, new Date(now() - 30_000))],
     ['the agent is suspended', 'agent', 'subject_inactive', (of) => sql(`UPDATE agents SET status = 'suspended' WHERE id = $1`, of.agent)],
     ['the agent is deactivated', 'agent', 'subject_inactive', (of) => sql(`UPDATE agents SET status = 'deactivated' WHERE id = $1`, of.agent)],
     ['the agent is gone', 'agent', 'subject_inactive', (of) => sql('DELETE FROM agents WHERE id = $1', of.agent)],
@@ -169,22 +169,22 @@ describe('whether a token is alive', () => {
     await expect(issue(ofAgent(of, { expiresAt: epochSeconds() }))).rejects.toEqual(refusal('token_expired'));
   });
 
-  it('outlives a password change before the sign-in, and the last membership of a platform administrator', async () => {
+  it('outlives an end of all sign-ins before its own, and the last membership of a platform administrator', async () => {
     const of = await world();
     const token = await issue(ofPerson(of));
-    await sql('UPDATE users SET password_changed_at = $2 WHERE id = $1', of.user, new Date(now() - 90_000));
+    await sql('UPDATE users SET sign_ins_ended_at = $2 WHERE id = $1', of.user, new Date(now() - 90_000));
     expect(await deathOf(token)).toBeNull();
     await sql('UPDATE users SET is_platform_administrator = true WHERE id = $1', of.user);
     await sql('DELETE FROM memberships WHERE user_id = $1', of.user);
     expect(await deathOf(token)).toBeNull();
   });
 
-  it('counts from its issue for a password change when nobody said when the person signed in', async () => {
+  it('counts from its issue for an end of all sign-ins when nobody said when the person signed in', async () => {
     const of = await world();
     const token = await issue(ofPerson(of, { authTime: undefined, issuedAt: epochSeconds() - 60 }));
-    await sql('UPDATE users SET password_changed_at = $2 WHERE id = $1', of.user, new Date(now() - 90_000));
+    await sql('UPDATE users SET sign_ins_ended_at = $2 WHERE id = $1', of.user, new Date(now() - 90_000));
     expect(await deathOf(token)).toBeNull();
-    await sql('UPDATE users SET password_changed_at = $2 WHERE id = $1', of.user, new Date(now() - 30_000));
+    await sql('UPDATE users SET sign_ins_ended_at = $2 WHERE id = $1', of.user, new Date(now() - 30_000));
     expect(await deathOf(token)).toBe('subject_inactive');
   });
 
@@ -227,9 +227,9 @@ describe('whether a token is alive', () => {
       ['loses the record of its consent', 'person', (above) => sql('DELETE FROM consent_grants WHERE id = $1', above.consent)],
       ['loses its organization', 'agent', (above) => sql(`UPDATE organizations SET status = 'suspended' WHERE id = $1`, above.organization)],
       ['loses its person', 'person', (above) => sql(`UPDATE users SET status = 'disabled' WHERE id = $1`, above.user)],
-      ['loses its person to a new password', 'person', (above) => sql('UPDATE users SET password_changed_at = $2 WHERE id = $1', above.user, new Date(now() - 30_000))],
       ['loses its delegation', 'delegate', (above) => sql('UPDATE delegation_grants SET revoked_at = now() WHERE id = $1', above.delegations[0])],
       ['loses its task', 'delegate', (above) => sql(`UPDATE tasks SET state = 'cancelled' WHERE id = $1`, above.tasks[0])],
+      ['loses the sign-in of its person', 'person', (above) => sql('UPDATE users SET sign_ins_ended_at = $2 WHERE id = $1', above.user, new Date(now() - 30_000))],
       ['loses the place of its person', 'person', (above) => sql('DELETE FROM memberships WHERE user_id = $1', above.user)],
       ['is no longer in the ledger', 'agent', (_above, token) => sql('DELETE FROM tokens WHERE token_id = $1', token)],
     ])('ends, however far below, when one above %s', async (_name, kind, end) => {

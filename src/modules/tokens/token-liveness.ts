@@ -61,13 +61,13 @@ function organizationIsInactive(prefix: string): string {
 }
 
 /**
- * A password change ends whatever goes back to a sign-in before it, however often it was refreshed since (ASVS 5.0 V7.4.3);
- * a person who left the organization takes their tokens along, unless they administer the platform.
+ * A new password, and disabling the person, end whatever goes back to a sign-in before, however often it was refreshed since and
+ * also once they are enabled again (ASVS 5.0 V7.4.2, V7.4.3); a person who left the organization takes their tokens along, unless they administer the platform.
  */
 function subjectIsInactive(token: string, prefix: string): string {
   return `(${token}.user_id IS NOT NULL AND (
       ${prefix}u.status IS DISTINCT FROM 'active'
-      OR ${prefix}u.password_changed_at > coalesce(${token}.authenticated_at, ${token}.issued_at)
+      OR ${prefix}u.sign_ins_ended_at > coalesce(${token}.authenticated_at, ${token}.issued_at)
       OR (${prefix}m.role IS NULL AND NOT ${prefix}u.is_platform_administrator))
     OR ${token}.agent_id IS NOT NULL AND ${prefix}a.status IS DISTINCT FROM 'active')`;
 }

@@ -55,7 +55,7 @@ describe('changing one\'s password', () => {
   it('takes the current one, ends what came before, and is on record without either', async () => {
     await change(FORMER, LATTER);
     const changed = (await directory.users.findById(user.id))!;
-    expect(changed.passwordChangedAt!.getTime()).toBeGreaterThan(user.createdAt.getTime());
+    expect(changed.signInsEndedAt!.getTime()).toBeGreaterThan(user.createdAt.getTime());
     await expect(directory.signIn.verify(user.email, FORMER, HERE)).rejects.toEqual(refusal('invalid_credentials'));
     expect(await directory.signIn.verify(user.email, LATTER, HERE)).toMatchObject({ id: user.id });
     const trail = await auditTrail(directory.dataSource);
@@ -67,7 +67,7 @@ describe('changing one\'s password', () => {
     await expect(change('wrong', LATTER)).rejects.toEqual(refusal('wrong_password'));
     await expect(change(FORMER, 'password1')).rejects.toEqual(refusal('weak_password'));
     await expect(change(FORMER, user.email)).rejects.toEqual(refusal('weak_password'));
-    expect(await directory.users.findById(user.id)).toMatchObject({ passwordHash, passwordChangedAt: null });
+    expect(await directory.users.findById(user.id)).toMatchObject({ passwordHash, signInsEndedAt: null });
   });
 
   it('is throttled like signing in', async () => {

@@ -82,7 +82,7 @@ describe('signing in', () => {
     await verify(PASSWORD);
     const upgraded = (await directory.users.findById(id))!;
     expect(upgraded.passwordHash).toContain('m=19456,t=2,p=1');
-    expect(upgraded.passwordChangedAt).toBeNull();
+    expect(upgraded.signInsEndedAt).toBeNull();
     const { hashed } = directory.hasher;
     await verify(PASSWORD);
     expect(directory.hasher.hashed).toBe(hashed);

@@ -13,11 +13,11 @@ import { invalidCredentials, wrongPassword } from './users.errors.js';
 import { UsersService } from './users.service.js';
 
 /**
- * When somebody who has just signed in did so, as their tokens tell it. NumericDate. A password change ends what goes back to a
- * sign-in before it, and dates are whole seconds: who signs in with the new password in the second of the change did so after it.
+ * When somebody who has just signed in did so, as their tokens tell it. NumericDate. What has ended all sign-ins ended those
+ * before it, and dates are whole seconds: who signs in in the second of that end, but after it, is told to have done so after it.
  */
-export function signedInAt({ lastSignInAt, passwordChangedAt }: Pick<User, 'lastSignInAt' | 'passwordChangedAt'>): number {
-  return Math.max(Math.floor((lastSignInAt?.getTime() ?? 0) / 1000), Math.ceil((passwordChangedAt?.getTime() ?? 0) / 1000));
+export function signedInAt({ lastSignInAt, signInsEndedAt }: Pick<User, 'lastSignInAt' | 'signInsEndedAt'>): number {
+  return Math.max(Math.floor((lastSignInAt?.getTime() ?? 0) / 1000), Math.ceil((signInsEndedAt?.getTime() ?? 0) / 1000));
 }
 
 /** UTF-16 units. Longer ones were never accepted; they are checked in part, against nothing, at the usual price. */
@@ -76,7 +76,7 @@ export class SignIn {
 
   /** False when the account was disabled or its password changed while we looked. */
   private async enter(manager: EntityManager, user: User, passwordHash: string, organizationId: string | null, source: string): Promise<boolean> {
-    // Never back in time, be another node's clock ahead of ours: a password change has to come after every sign-in.
+    // Never back in time, be another node's clock ahead of ours: what ends all sign-ins has to come after every one.
     const lastSignInAt = new Date(Math.max(now(), user.lastSignInAt?.getTime() ?? 0));
     const { affected } = await manager.update(User, { id: user.id, status: 'active', passwordHash: user.passwordHash! }, { lastSignInAt, passwordHash });
     if (affected !== 1) return false;

@@ -51,7 +51,7 @@ describe('adding a person', () => {
     const fresh = await directory.userAdministration.create(owner, { email: newEmail(), name: 'Bea', password: 'another horse battery staple' });
     expect(directory.hasher.hashed - hashed).toBe(2);
 
-    expect(joined.user).toMatchObject({ id: known.user.id, passwordHash: known.user.passwordHash, name: 'Bea', passwordChangedAt: null, homeOrganizationId: first.id });
+    expect(joined.user).toMatchObject({ id: known.user.id, passwordHash: known.user.passwordHash, name: 'Bea', signInsEndedAt: null, homeOrganizationId: first.id });
     expect(await directory.signIn.verify(known.user.email, PASSWORD, '192.0.2.2')).toMatchObject({ id: known.user.id });
     const [one, other] = [UserDto.of(joined), UserDto.of(fresh)];
     expect({ ...one, id: '', email: '', joined_at: '' }).toEqual({ ...other, id: '', email: '', joined_at: '' });
@@ -110,6 +110,16 @@ describe('disabling a person', () => {
     await directory.userAdministration.update(admin, member.subject, { status: 'active', name: 'Back' });
     expect(await directory.users.findActive(member.subject)).toMatchObject({ name: 'Back' });
     expect((await auditTrail(directory.dataSource)).slice(-2).map(({ type }) => type)).toEqual(['user.updated', 'user.enabled']);
+  });
+
+  it('ends what they signed in for, and enabling them does not bring it back', async () => {
+    const ended = async () => (await account(member))!.signInsEndedAt;
+    expect(await ended()).toBeNull();
+    await directory.userAdministration.update(admin, member.subject, { status: 'disabled' });
+    const at = await ended();
+    expect(at).toBeInstanceOf(Date);
+    await directory.userAdministration.update(admin, member.subject, { name: 'Renamed', status: 'active' });
+    expect(await ended()).toEqual(at);
   });
 
   it('writes nothing when nothing changes', async () => {
@@ -233,8 +243,8 @@ describe('the home of an account', () => {
 describe('setting somebody\'s password', () => {
   it('is for owners of the organization that made the account, and ends what came before', async () => {
     await directory.userAdministration.resetPassword(owner, member.subject, PASSWORD);
-    const { email, passwordChangedAt } = (await account(member))!;
-    expect(passwordChangedAt).toBeInstanceOf(Date);
+    const { email, signInsEndedAt } = (await account(member))!;
+    expect(signInsEndedAt).toBeInstanceOf(Date);
     expect(await directory.signIn.verify(email, PASSWORD, '192.0.2.3')).toMatchObject({ id: member.subject });
     expect((await auditTrail(directory.dataSource)).filter(({ type }) => type === 'user.password_changed').at(-1)).toMatchObject({ actor: { id: owner.subject } });
   });
@@ -247,7 +257,7 @@ describe('setting somebody\'s password', () => {
     await expect(userAdministration.resetPassword(owner, owner.subject, PASSWORD)).rejects.toEqual(refusal('own_password'));
     await expect(userAdministration.resetPassword(owner, member.subject, 'password1')).rejects.toEqual(refusal('weak_password'));
     expect(hasher.hashed).toBe(hashed);
-    expect(await account(member)).toMatchObject({ passwordHash: null, passwordChangedAt: null });
+    expect(await account(member)).toMatchObject({ passwordHash: null, signInsEndedAt: null });
   });
 
   it('is refused to both organizations of a person who is in two, since it would open the other one, until one has ended', async () => {

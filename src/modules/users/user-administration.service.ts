@@ -80,7 +80,11 @@ export class UserAdministration {
       const events: AuditEvent[] = [];
       if (changes.name !== undefined && changes.name !== user.name) events.push(this.event('user.updated', caller, person));
       if (changes.status !== undefined && changes.status !== user.status) {
-        if (changes.status === 'disabled') await this.assertDispensable(manager, caller, person);
+        if (changes.status === 'disabled') {
+          await this.assertDispensable(manager, caller, person);
+          // For good: enabling them again brings nothing back (ASVS 5.0 V7.4.2).
+          await this.users.endSignIns(manager, user.id);
+        }
         events.push(this.event(changes.status === 'disabled' ? 'user.disabled' : 'user.enabled', caller, person));
       }
       if (events.length === 0) return person;

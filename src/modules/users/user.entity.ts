@@ -23,11 +23,14 @@ export class User {
   @Column({ name: 'password_hash', type: 'text', nullable: true })
   passwordHash: string | null;
 
-  /** Tokens and sessions from before are dead. Null as long as the first password stands. */
-  @Column({ name: 'password_changed_at', type: 'timestamptz', nullable: true })
-  passwordChangedAt: Date | null;
+  /**
+   * Whatever goes back to a sign-in before this moment is dead and stays it: sessions, codes, tokens. Moved by a new password and by
+   * disabling the person. Null as long as nothing has ended them all.
+   */
+  @Column({ name: 'sign_ins_ended_at', type: 'timestamptz', nullable: true })
+  signInsEndedAt: Date | null;
 
-  /** A disabled person's tokens and sessions are dead. */
+  /** A disabled person's tokens and sessions are dead, and nobody signs in as them. */
   @Column({ type: 'text' })
   status: UserStatus;
 

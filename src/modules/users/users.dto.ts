@@ -52,7 +52,7 @@ export class UpdateUserDto {
   @IsOmittable() @IsDisplayName()
   name?: string;
 
-  /** A disabled person cannot sign in, and every token and session of theirs is dead. */
+  /** A disabled person cannot sign in, and every token and session of theirs ends: who is enabled again has to sign in anew. */
   @IsOmittable() @IsIn(['active', 'disabled'])
   status?: 'active' | 'disabled';
 }

@@ -40,13 +40,15 @@ describe('an account', () => {
   });
 });
 
-describe('a new password', () => {
+describe.each([
+  ['the end of all sign-ins', (id: UserId) => directory.dataSource.transaction((manager) => directory.users.endSignIns(manager, id))],
+  ['a new password', (id: UserId) => directory.dataSource.transaction((manager) => directory.users.setPassword(manager, id, 'hash'))],
+])('%s', (_name, end) => {
   let at = Date.UTC(2030, 0, 1, 12, 0, 0, 400);
   let restoreClock: () => void;
   beforeEach(() => { restoreClock = useClock({ now: () => at }); });
   afterEach(() => restoreClock());
 
-  const setPassword = (id: UserId) => directory.dataSource.transaction((manager) => directory.users.setPassword(manager, id, 'hash'));
   /** Signs in, and tells the second in which that was by all that is issued for it. */
   const signIn = async (id: UserId): Promise<number> => {
     const user = (await directory.users.findById(id))!;
@@ -54,13 +56,13 @@ describe('a new password', () => {
     await directory.dataSource.getRepository(User).update({ id }, { lastSignInAt: user.lastSignInAt });
     return signedInAt(user);
   };
-  const isEnded = async (id: UserId, second: number) => second * 1000 < (await directory.users.findById(id))!.passwordChangedAt!.getTime();
+  const isEnded = async (id: UserId, second: number) => second * 1000 < (await directory.users.findById(id))!.signInsEndedAt!.getTime();
 
   it('ends the sign-ins before it and none after it, however much happens in one second', async () => {
     const { id } = await create(`${newId()}@example.com`);
     const seconds = [await signIn(id)];
-    for (let change = 0; change < 4; change += 1) {
-      await setPassword(id);
+    for (let time = 0; time < 4; time += 1) {
+      await end(id);
       for (const second of seconds) expect(await isEnded(id, second)).toBe(true);
       seconds.push(await signIn(id), await signIn(id));
       for (const second of seconds.slice(-2)) expect(await isEnded(id, second)).toBe(false);
@@ -73,7 +75,7 @@ describe('a new password', () => {
     const ahead = await signIn(id);
     at -= 7_000;
     const here = await signIn(id);
-    await setPassword(id);
+    await end(id);
     expect([await isEnded(id, ahead), await isEnded(id, here)]).toEqual([true, true]);
   });
 });

@@ -74,7 +74,7 @@ export class UsersService {
     if (!isNormalizedEmail(email)) throw emailMalformed();
     const at = nowDate();
     const user = manager.create(User, {
-      id: newId<UserId>(), email, emailVerified: false, name: person.name ?? null, passwordHash: person.passwordHash ?? null, passwordChangedAt: null,
+      id: newId<UserId>(), email, emailVerified: false, name: person.name ?? null, passwordHash: person.passwordHash ?? null, signInsEndedAt: null,
       status: 'active', isPlatformAdministrator: person.isPlatformAdministrator ?? false,
       homeOrganizationId: person.homeOrganizationId ?? null, activeOrganizationId: person.homeOrganizationId ?? null,
       lastSignInAt: null, createdAt: at, updatedAt: at,
@@ -83,15 +83,21 @@ export class UsersService {
     return (raw as unknown[]).length === 1 ? user : undefined;
   }
 
-  /**
-   * Ends every token and session from before. Sign-ins are dated in whole seconds, by whichever node's clock, and after the
-   * change before them (`signedInAt`): to be after all of them takes more than the time it is here and now.
-   */
+  /** Ends every token and session from before. */
   async setPassword(manager: EntityManager, id: UserId, passwordHash: string): Promise<void> {
+    await manager.update(User, { id }, { passwordHash, updatedAt: nowDate() });
+    await this.endSignIns(manager, id);
+  }
+
+  /**
+   * Ends every token and session of the person, for good. Sign-ins are dated in whole seconds, by whichever node's clock, and after
+   * the end before them (`signedInAt`): to be after all of them takes more than the time it is here and now.
+   */
+  async endSignIns(manager: EntityManager, id: UserId): Promise<void> {
     await manager.query(
-      `UPDATE users SET password_hash = $2, updated_at = $3,
-         password_changed_at = greatest($3::timestamptz, last_sign_in_at, date_trunc('second', password_changed_at) + interval '1 second') + interval '1 millisecond'
-       WHERE id = $1`, [id, passwordHash, nowDate()]);
+      `UPDATE users SET
+         sign_ins_ended_at = greatest($2::timestamptz, last_sign_in_at, date_trunc('second', sign_ins_ended_at) + interval '1 second') + interval '1 millisecond'
+       WHERE id = $1`, [id, nowDate()]);
   }
 
   /**

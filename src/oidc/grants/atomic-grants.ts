@@ -119,9 +119,10 @@ export class AtomicGrants {
     const { body, jkt } = open(refreshToken, row.sealed_response);
     if (jkt !== proof?.thumbprint) throw new errors.InvalidGrant({ detail: 'failed jkt verification' });
     if (proof) await grantHelpers.checkDpopReplay(provider, ctx as never, proof, ctx.oidc.client!.clientId);
-    // The grant may have been revoked since: its tokens are dead, and so is what would replay them.
+    // What the token stands on may have ended since: what would be sent again is dead, but for an ID token that says otherwise.
     const presented = await this.objects.find('RefreshToken', refreshToken);
-    if (!presented || !await provider.Grant.find(String(presented['grantId']))) return false;
+    const standing = presented && await this.ledger.standing(String(presented['token_id']));
+    if (standing?.dead !== null) return false;
     ctx.body = body;
     return true;
   }

@@ -2,7 +2,7 @@ import { interactionPolicy as library } from 'oidc-provider';
 
 /**
  * When a person is asked: the library's own policy (sign in without a session or past `max_age`; consent to what was not
- * agreed to before), and sign in again when the session's person can no longer be found, or changed the password since.
+ * agreed to before), and sign in again when the session's person can no longer be found, or all their sign-ins were ended since.
  */
 export function interactionPolicy(): library.DefaultPolicy {
   const policy = library.base();
