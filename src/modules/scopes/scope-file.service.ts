@@ -29,7 +29,7 @@ interface Changes {
  * 2. it is taken as a whole or refused as a whole, so what was good before goes on while anything is wrong with it;
  * 3. one node at a time brings it into the database, which tells all nodes; the others find that nothing is left to do.
  *
- * Scopes that have left the file stay as rows, inactive, so that nobody takes their names unnoticed.
+ * Scopes that have left the file stay as rows, inactive, and are the same when they come back.
  */
 @Injectable()
 export class ScopeFile implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown {
