@@ -21,6 +21,7 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --ignore-scripts && npm cache clean --force \
     && mkdir /data && chown node:node /data
 COPY --from=build /app/dist dist
+COPY config config
 USER node
 VOLUME /data
 EXPOSE 3000

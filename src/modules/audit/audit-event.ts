@@ -9,7 +9,7 @@ export const AUDIT_EVENT_TYPES = [
   'membership.added', 'membership.changed', 'membership.removed',
   'user.created', 'user.updated', 'user.disabled', 'user.enabled', 'user.deleted', 'user.password_changed',
   'user.signed_in', 'user.sign_in_refused', 'user.signed_out',
-  'scope.created', 'scope.updated', 'scope.deleted',
+  'scope.created', 'scope.updated', 'scope.deleted', 'scope_file.loaded', 'scope_file.refused',
   'resource.created', 'resource.updated', 'resource.deleted',
   'client.registered', 'client.updated', 'client.deleted', 'client.secret_added', 'client.secret_retired',
   'agent.registered', 'agent.activated', 'agent.updated', 'agent.suspended', 'agent.resumed', 'agent.deactivated', 'agent.password_changed',

@@ -4,6 +4,7 @@ import {
 } from './setting.js';
 
 const DAY = 24 * 3600;
+const DEFAULT_SCOPES_FILE = 'config/scopes.yaml';
 
 /**
  * Every setting, where it comes from, what it means and what it may be. `.env.example` and `docs/configuration.md`
@@ -44,6 +45,9 @@ export const settingGroups = {
   'Authority': {
     LEGATE_DELEGATION_DEPTH: wholeNumber('How many agents a chain of delegations may have, from the principal to the last one that acts.', { min: 1, max: 20, fallback: 5 }),
   },
+  'Files that people edit': {
+    LEGATE_SCOPES_FILE: file('Scopes of the whole installation (YAML), read at the start and whenever they change. A file that is named here has to be there.', `${DEFAULT_SCOPES_FILE} if there is one`),
+  },
   'Lifetimes': {
     LEGATE_ACCESS_TOKEN_TTL: seconds('Lifetime of access tokens whose resource does not set one.', 600),
     LEGATE_LOGIN_TTL: seconds('For how long after an agent logged in (/api/auth/login) its access tokens may be renewed (/api/auth/refresh).', 12 * 3600),
@@ -67,6 +71,7 @@ export const environmentSchema = z.object({
   ...settingGroups['First start'],
   ...settingGroups.Features,
   ...settingGroups.Authority,
+  ...settingGroups['Files that people edit'],
   ...settingGroups.Lifetimes,
   ...settingGroups['Observing it'],
 }).strict();
@@ -92,6 +97,8 @@ export class Config {
   readonly masterKey; readonly masterKeyFile;
   readonly bootstrap: { readonly adminEmail?: string; readonly adminPassword?: string; readonly clientSecret?: string };
   readonly demoApi: boolean;
+  /** Defines scopes for all organizations. Only one that the operator named has to be there. */
+  readonly scopesFile: { readonly path: string; readonly isNamed: boolean };
   readonly openRegistration; readonly trustedProxies;
   readonly delegationDepth;
   readonly accessTokenTtl; readonly loginTtl; readonly refreshTokenTtl; readonly refreshReplayWindow;
@@ -127,6 +134,7 @@ export class Config {
       clientSecret: environment.LEGATE_BOOTSTRAP_CLIENT_SECRET,
     };
     this.demoApi = environment.LEGATE_DEMO_API ?? environment.LEGATE_MODE === 'development';
+    this.scopesFile = { path: environment.LEGATE_SCOPES_FILE ?? DEFAULT_SCOPES_FILE, isNamed: environment.LEGATE_SCOPES_FILE !== undefined };
     this.openRegistration = environment.LEGATE_OPEN_REGISTRATION;
     this.delegationDepth = environment.LEGATE_DELEGATION_DEPTH;
     this.trustedProxies = environment.LEGATE_TRUSTED_PROXIES;

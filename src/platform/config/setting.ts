@@ -49,8 +49,9 @@ export function folder(description: string, fallback: string) {
   return z.string().min(1).default(fallback).register(settings, { description, allowed: 'a path', fallback });
 }
 
-export function file(description: string) {
-  return z.string().min(1).optional().register(settings, { description, allowed: 'a path' });
+/** @param fallback says what counts when none is given */
+export function file(description: string, fallback?: string) {
+  return z.string().min(1).optional().register(settings, { description, allowed: 'a path', fallback });
 }
 
 export function listenAddress(description: string, fallback: string) {

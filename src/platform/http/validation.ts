@@ -7,12 +7,20 @@ import { isScopeToken } from '../../kernel/scope-set.js';
  */
 const UNSEEN = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}\u00AD\u180E\u200B-\u200D\u2060-\u2065\uFEFF\uFFF9-\uFFFB\u{E0000}-\u{E007F}]/u;
 
+export function isDisplayName(value: unknown, maxLength: number): boolean {
+  return typeof value === 'string' && value.length > 0 && value.length <= maxLength && value.trim() === value && !UNSEEN.test(value);
+}
+
+export function isPlainText(value: unknown, maxLength: number): boolean {
+  return typeof value === 'string' && value.length <= maxLength && !UNSEEN.test(value.replace(/[\n\r\t]/g, ''));
+}
+
 /** A name that people read: 1 to 200 characters, trimmed, nothing invisible in it. */
 export function IsDisplayName(maxLength = 200, options?: ValidationOptions): PropertyDecorator {
   return ValidateBy({
     name: 'isDisplayName',
     validator: {
-      validate: (value: unknown) => typeof value === 'string' && value.length > 0 && value.length <= maxLength && value.trim() === value && !UNSEEN.test(value),
+      validate: (value: unknown) => isDisplayName(value, maxLength),
       defaultMessage: () => `$property must be 1 to ${maxLength} characters, without surrounding spaces or invisible characters`,
     },
   }, options);
@@ -23,7 +31,7 @@ export function IsPlainText(maxLength = 2000, options?: ValidationOptions): Prop
   return ValidateBy({
     name: 'isPlainText',
     validator: {
-      validate: (value: unknown) => typeof value === 'string' && value.length <= maxLength && !UNSEEN.test(value.replace(/[\n\r\t]/g, '')),
+      validate: (value: unknown) => isPlainText(value, maxLength),
       defaultMessage: () => `$property must be text of up to ${maxLength} characters without invisible characters`,
     },
   }, options);
