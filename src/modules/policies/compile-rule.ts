@@ -1,5 +1,4 @@
 import type { Expr, Policy } from '@cedar-policy/cedar-wasm/nodejs';
-import { isScopeToken } from '../../kernel/scope-set.js';
 import { parseAttributePath, type AttributePath } from './attribute.js';
 import {
   ACTION, actionEntity, and, contains, entity, equal, isIn, isOfType, isPresent, literal, not, or, ownResourceType, ownSubjectType, PRINCIPAL, RESOURCE, resourceEntity,
@@ -108,21 +107,23 @@ class RuleCompiler {
   }
 
   /**
-   * A scope that is allowed allows what it covers. One that is denied denies also what covers it: whoever held the wider one
-   * would hold it, too.
+   * A scope that is allowed allows what it covers, as long as it is active. One that is denied denies also what covers it:
+   * whoever held the wider one would hold it, too.
    */
   private scopes(patterns: readonly string[]): Expr[] {
+    if (patterns.length === 0) return [];
+    const related = this.denies ? OVERLAPS : COVERED_BY;
+    const value = this.conditions.read(related, 'texts', 'what.scopes');
+    const relatesTo = (names: readonly string[]) => this.conditions.guarded(related, { containsAny: { left: value, right: setOf(names.map(literal)) } }, this.denies);
     const found = patterns.map(nameMatch);
     const exact = found.filter(({ isPrefix }) => !isPrefix).map(({ name }) => name);
-    const terms = found.filter(({ isPrefix }) => isPrefix).map(({ name }) => (name === '' ? literal(true) : or([
-      startsWith(this.read(RESOURCE_ID), name), ...(this.denies ? scopesAbove(name).map((above) => equal(this.read(RESOURCE_ID), literal(above))) : []),
-    ])));
-    if (exact.length > 0) {
-      const related = this.denies ? OVERLAPS : COVERED_BY;
-      const value = this.conditions.read(related, 'texts', 'what.scopes');
-      terms.push(this.conditions.guarded(related, { containsAny: { left: value, right: setOf(exact.map(literal)) } }, this.denies));
-    }
-    return terms.length === 0 ? [] : [and([isOfType(RESOURCE, 'Scope'), or(terms)])];
+    const terms = found.filter(({ isPrefix }) => isPrefix).map(({ name }) => {
+      if (this.denies) return name === '' ? literal(true) : or([startsWith(this.read(RESOURCE_ID), name), relatesTo([`${name}*`])]);
+      const isActive = this.conditions.guarded(COVERED_BY, contains(value, this.read(RESOURCE_ID)), false);
+      return name === '' ? isActive : and([startsWith(this.read(RESOURCE_ID), name), isActive]);
+    });
+    if (exact.length > 0) terms.push(relatesTo(exact));
+    return [and([isOfType(RESOURCE, 'Scope'), or(terms)])];
   }
 
   private actions(patterns: readonly string[]): Expr {
@@ -157,12 +158,6 @@ class RuleCompiler {
   }
 }
 
-/** Names that cover every scope that begins so: `mail:read:` has `mail:read` above it. A bare resource name is no permission. */
-function scopesAbove(prefix: string): string[] {
-  const parts = prefix.split(':').slice(0, -1);
-  return parts.map((_part, index) => parts.slice(0, index + 1).join(':')).filter((name) => name.includes(':') && isScopeToken(name));
-}
-
 function selectorOf({ effect, who = {}, what = {} }: StructuredRule): Selector {
   const { agents, users, clients, subjects, roles, organizations } = who;
   const { actions, scopes, tools, resources } = what;
@@ -187,8 +182,9 @@ function selectorOf({ effect, who = {}, what = {} }: StructuredRule): Selector {
   };
 }
 
+/** A beginning that is denied is also found by its name as a pattern: `scopeRelations` tells which of them a scope overlaps. */
 function scopeMatches(pattern: string, denies: boolean): Match[] {
   const { name, isPrefix } = nameMatch(pattern);
   if (!isPrefix) return [{ type: 'scope', id: name, isScope: true }];
-  return [entityMatch('scope', pattern), ...(denies ? scopesAbove(name).map((id): Match => ({ type: 'scope', id })) : [])];
+  return [entityMatch('scope', pattern), ...(denies && name !== '' ? [{ type: 'scope', id: pattern, isScope: true }] : [])];
 }

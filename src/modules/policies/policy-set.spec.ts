@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { BoundedMap } from '../../kernel/bounded-map.js';
 import { useClock } from '../../kernel/clock.js';
 import type { OrganizationId } from '../../kernel/ids.js';
+import { ScopeGraph } from '../../kernel/scope-graph.js';
 import { covers } from '../../kernel/scope-set.js';
 import { isAuthorized } from './cedar.js';
 import { actionEntity, resourceEntity, subjectEntity } from './cedar-terms.js';
@@ -14,7 +15,8 @@ import { scopeRelations, type ScopeOrder } from './scope-relations.js';
 import { standingOf } from './standing.js';
 
 const HERE = '0199f3a1-7c1e-7b1c-9d3e-5a2f6b8c0d1e' as OrganizationId;
-const NAMES: ScopeOrder = { covers };
+/** Nothing implies anything. */
+const NAMES: ScopeOrder = { covers, reached: (scope) => [scope] };
 const engine = (): Engine => ({
   parsed: new ParsedSets(), outcomes: new BoundedMap(1000),
   scopes: { isOidcScope: (name) => name === 'openid', isApiScope: (name) => name.startsWith('agents:') || name.startsWith('policies:') },
@@ -98,17 +100,21 @@ describe('what', () => {
   });
 
   it('that names a scope follows what implies what, both ways for a denial', () => {
-    const implied: ScopeOrder = { covers: (held, wanted) => covers(held, wanted) || (held.has('office:all') && covers(new Set(['mail:read']), wanted)) };
+    const implied = new ScopeGraph(new Map([['office:all', ['mail:read']]]), new Set());
     const decide = (rule: object, id: string) => setOf({ effect: 'allow', who: { users: ['*'] } }, rule).decide(request({ resource: { type: 'scope', id } }), implied);
     expect(decide({ effect: 'allow', what: { scopes: ['office:all'] } }, 'mail:read:x').isAllowed).toBe(true);
     expect(decide({ effect: 'deny', what: { scopes: ['mail:read'] } }, 'office:all')).toMatchObject({ reason: 'denied_by_policy' });
+    for (const scopes of [['mail:*'], ['mail:read:*'], ['mail:read:x']]) expect(decide({ effect: 'deny', what: { scopes } }, 'office:all')).toMatchObject({ reason: 'denied_by_policy' });
+    expect(decide({ effect: 'deny', what: { scopes: ['mail:send:*'] } }, 'office:all')).toMatchObject({ reason: 'not_allowed' });
     expect(decide({ effect: 'allow', what: { scopes: ['mail:read'] } }, 'office:all').isAllowed).toBe(false);
   });
 
   it('is allowed for no scope that is not active, and still denied', () => {
-    const inactive: ScopeOrder = { covers: () => false };
-    expect(setOf({ effect: 'allow', what: { scopes: ['calendar:read'] } }).decide(request({}), inactive).isAllowed).toBe(false);
-    expect(setOf({ effect: 'deny', what: { scopes: ['calendar:read'] } }).decide(request({}), inactive).reason).toBe('denied_by_policy');
+    const inactive = new ScopeGraph(new Map(), new Set(['calendar:read']));
+    for (const scopes of [['calendar:read'], ['calendar:*'], ['*']]) {
+      expect(setOf({ effect: 'allow', what: { scopes } }).decide(request({}), inactive).isAllowed).toBe(false);
+      expect(setOf({ effect: 'deny', what: { scopes } }).decide(request({}), inactive).reason).toBe('denied_by_policy');
+    }
   });
 
   it.each([
@@ -269,7 +275,7 @@ function applies({ effect, who, what, when }: Rule, { subject, action, resource,
   const scopeFits = (pattern: string) => {
     if (resource.type !== 'scope') return false;
     const below = fits(pattern, resource.id) || (!pattern.endsWith('*') && pattern.includes(':') && resource.id.startsWith(`${pattern}:`));
-    const isAbove = resource.id.includes(':') && pattern.startsWith(`${resource.id}:`);
+    const isAbove = resource.id.includes(':') && pattern !== '*' && pattern.startsWith(`${resource.id}:`);
     return below || (effect === 'deny' && isAbove);
   };
   const isWho = !who || [
@@ -310,7 +316,7 @@ describe('any set of rules', () => {
   it('decides with its index as Cedar does without it', () => {
     fc.assert(fc.property(fc.array(rule, { minLength: 1, maxLength: 12 }), anyRequest, (rules, asked) => {
       const set = setOf(...rules);
-      const relations = asked.resource.type === 'scope' ? scopeRelations(NAMES, WORDS, asked.resource.id) : undefined;
+      const relations = asked.resource.type === 'scope' ? scopeRelations(NAMES, [...WORDS, ...WORDS.map((one) => `${one.slice(0, 3)}*`)], asked.resource.id) : undefined;
       const reads = set.policies.flatMap(({ compiled }) => compiled.reads);
       const facts = factsOf(asked, reads, standingOf(asked, NAMES, engine().scopes, relations));
       const answer = isAuthorized({

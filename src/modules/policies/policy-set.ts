@@ -121,7 +121,9 @@ export class PolicySet {
     let known = this.relations.get(order);
     if (!known) this.relations.set(order, known = new BoundedMap(MOST_RELATIONS));
     let relations = known.get(scope);
-    if (!relations) known.set(scope, relations = scopeRelations(order, this.namedScopes, scope));
+    // The protocol's own scopes stand alone, and are always active.
+    const isAlone = this.engine.scopes.isOidcScope(scope);
+    if (!relations) known.set(scope, relations = isAlone ? { coveredBy: [scope], overlaps: [scope] } : scopeRelations(order, this.namedScopes, scope));
     return relations;
   }
 }
