@@ -7,6 +7,7 @@ import { AuditModule } from './modules/audit/audit.module.js';
 import { ClientsModule } from './modules/clients/clients.module.js';
 import { DelegationModule } from './modules/delegation/delegation.module.js';
 import { OrganizationsModule } from './modules/organizations/organizations.module.js';
+import { PoliciesModule } from './modules/policies/policies.module.js';
 import { ResourcesModule } from './modules/resources/resources.module.js';
 import { ScopesModule } from './modules/scopes/scopes.module.js';
 import { TasksModule } from './modules/tasks/tasks.module.js';
@@ -35,7 +36,8 @@ export class AppModule {
       module: AppModule,
       imports: [
         ConfigModule.forRoot(config), LoggingModule.forRoot(log), MetricsModule, DatabaseModule, CryptoModule, RedisModule, HealthModule, HttpModule,
-        AuditModule, OrganizationsModule, UsersModule, ScopesModule, ResourcesModule, ClientsModule, AgentsModule, DelegationModule, TasksModule, TokensModule, AdminModule,
+        AuditModule, OrganizationsModule, UsersModule, ScopesModule, ResourcesModule, ClientsModule, AgentsModule, PoliciesModule, DelegationModule, TasksModule, TokensModule,
+        AdminModule,
         ...(config.demoApi ? [DemoModule] : []),
         OidcModule,
       ],

@@ -78,6 +78,11 @@ export class ScopeGraph {
     return [...wanted].filter((name) => this.covers(held, name));
   }
 
+  /** A scope that is active, and all that it implies, step by step; not what lies below these by name. */
+  reached(scope: string): Iterable<string> {
+    return this.closureOf(new Set([scope])).keys();
+  }
+
   /** Those of the `known` names that `held` covers, each with the reason that is nearest. */
   expand(held: ReadonlySet<string>, known: Iterable<string>): CoveredScope[] {
     const closure = this.closureOf(held);

@@ -15,6 +15,7 @@ export const AUDIT_EVENT_TYPES = [
   'agent.registered', 'agent.activated', 'agent.updated', 'agent.suspended', 'agent.resumed', 'agent.deactivated', 'agent.password_changed',
   'consent.granted', 'consent.refused', 'consent.revoked',
   'delegation.created', 'delegation.revoked',
+  'policy.created', 'policy.updated', 'policy.deleted', 'policy.restored', 'policy_set.loaded', 'policy_set.refused', 'decision.made',
   'token.issued', 'token.refused', 'token.revoked', 'token.reuse_detected',
   'authorization.refused', 'introspection.refused', 'revocation.refused', 'access.refused', 'request.refused',
   'key.created', 'key.rotated', 'key.retired',

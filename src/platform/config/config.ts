@@ -24,6 +24,7 @@ export const settingGroups = {
     LEGATE_DATABASE_POOL: wholeNumber('PostgreSQL connections a process may hold.', { min: 2, max: 200, fallback: 10 }),
     LEGATE_DATABASE_TIMEOUT_MS: wholeNumber('How long a query or a wait for a connection may take before the request is refused with 503. Milliseconds.', { min: 100, max: 600_000, fallback: 5000 }),
     LEGATE_DATA_DIR: folder('Folder of the embedded database and of generated development keys.', './data'),
+    LEGATE_POLICIES_DIR: folder('Folder of the policies of the installation: every .yaml file in it. It is read again when it changes; each node reads its own. Where it is missing, the built-in policies are in force; where it is empty, nothing is allowed.', './config/policies'),
     LEGATE_ALLOW_EMBEDDED: flag('Allows the embedded database in production mode. It does not survive power loss.'),
     REDIS_URL: connectionUrl('Redis, shared by several nodes for sign-in throttling. Without it each node throttles by itself; when it is lost, each node throttles by itself and more strictly.', /^rediss?$/, 'a URL such as redis://host:6379 or rediss://user:password@host:6379'),
   },
@@ -92,7 +93,7 @@ export class Config {
   readonly logLevel; readonly logFormat; readonly accessLog;
   readonly metricsToken;
   readonly databaseUrl; readonly databasePool; readonly databaseTimeoutMs;
-  readonly dataDir; readonly allowEmbedded;
+  readonly dataDir; readonly policiesDir; readonly allowEmbedded;
   readonly redisUrl;
   readonly masterKey; readonly masterKeyFile;
   readonly bootstrap: { readonly adminEmail?: string; readonly adminPassword?: string; readonly clientSecret?: string };
@@ -124,6 +125,7 @@ export class Config {
     this.databasePool = environment.LEGATE_DATABASE_POOL;
     this.databaseTimeoutMs = environment.LEGATE_DATABASE_TIMEOUT_MS;
     this.dataDir = environment.LEGATE_DATA_DIR;
+    this.policiesDir = environment.LEGATE_POLICIES_DIR;
     this.allowEmbedded = environment.LEGATE_ALLOW_EMBEDDED;
     this.redisUrl = environment.REDIS_URL;
     this.masterKey = environment.LEGATE_MASTER_KEY;
