@@ -12,6 +12,7 @@ import { ConsentGrants } from '../modules/tokens/consent-grants.service.js';
 import { tokenRecord, type Issuance, type TokenRecord } from '../modules/tokens/token-record.js';
 import { UsersService } from '../modules/users/users.service.js';
 import { Config } from '../platform/config/config.js';
+import { ActingOnConsent } from './acting-on-consent.service.js';
 import { clientRecordOf } from './clients.js';
 import { currentState, stateOf } from './request-state.js';
 
@@ -39,6 +40,7 @@ export class AccessTokenFormat {
     private readonly consents: ConsentGrants,
     private readonly organizations: OrganizationsService,
     private readonly users: UsersService,
+    private readonly acting: ActingOnConsent,
   ) {}
 
   /** `formats.customizers.jwt`: replaces the payload that the library is about to sign. */
@@ -81,10 +83,11 @@ export class AccessTokenFormat {
     const client = clientRecordOf(ctx.oidc.client!);
     const grant = await this.consents.findActive(grantId);
     if (!grant) throw new errors.InvalidGrant({ detail: 'consent_revoked' });
-    const [role, user, agent] = await Promise.all([
+    const [role, user, agent, acting] = await Promise.all([
       this.organizations.roleOf(userId, grant.organizationId),
       this.users.findActive(userId),
       client.kind === 'agent' ? this.agents.findCached(client.id) : undefined,
+      this.acting.factsOf(ctx, grant),
     ]);
     const effectiveRole = role ?? (user?.isPlatformAdministrator ? 'owner' : undefined);
     if (!user || !effectiveRole) throw new errors.InvalidGrant({ detail: 'subject_inactive' });
@@ -97,6 +100,7 @@ export class AccessTokenFormat {
       subject: { kind: 'user', id: userId },
       role: effectiveRole,
       agent: agent?.profile,
+      ...acting,
       issuedAt: epochSeconds(),
       consentGrantId: grantId,
       tokenId,

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { Account, Grant, KoaContextWithOIDC } from 'oidc-provider';
 import type { OrganizationId } from '../kernel/ids.js';
 import type { ScopeGraph } from '../kernel/scope-graph.js';
+import { AgentsService, type AgentRecord } from '../modules/agents/agents.service.js';
 import type { ClientRecord } from '../modules/clients/clients.service.js';
 import type { Organization } from '../modules/organizations/organization.entity.js';
 import { OrganizationsService } from '../modules/organizations/organizations.service.js';
@@ -28,6 +29,7 @@ export class Accounts {
     private readonly organizations: OrganizationsService,
     private readonly scopes: ScopesService,
     private readonly consents: ConsentGrants,
+    private readonly agents: AgentsService,
   ) {}
 
   /** Someone who may sign in now. A session from before the last end of all sign-ins is nobody's (ASVS 5.0 V7.4.2, V7.4.3). */
@@ -52,6 +54,16 @@ export class Accounts {
     return place && { ...place, graph: await this.scopes.graphOf(place.organization.id) };
   }
 
+  /**
+   * The agent that would act for the person: the one that the request names as `requested_actor`, or a client that is one itself.
+   * `unknown` when the one that is named does not exist where the person acts, or is not active.
+   */
+  async actorFor(client: ClientRecord, { organization }: Pick<Standpoint, 'organization'>, { requested_actor: named }: { readonly requested_actor?: unknown }): Promise<AgentRecord | 'unknown' | undefined> {
+    if (named === undefined && client.kind !== 'agent') return undefined;
+    const agent = await this.agents.findCached(typeof named === 'string' ? named : client.id);
+    return agent?.organizationId === organization.id && agent.status === 'active' ? agent : 'unknown';
+  }
+
   /** The consent this session has given the client before, if it was for the organization that the person acts in now. */
   async loadGrant(ctx: KoaContextWithOIDC): Promise<Grant | undefined> {
     const client = clientRecordOf(ctx.oidc.client!);
@@ -59,6 +71,9 @@ export class Accounts {
     if (!given) return undefined;
     const consent = await this.consents.findActive(given);
     if (!consent || consent.userId !== ctx.oidc.session!.accountId) return undefined;
+    // Another actor is another question.
+    const named = (ctx.oidc.params as { requested_actor?: string }).requested_actor;
+    if (consent.actorId !== (named === undefined || named === client.id ? null : named)) return undefined;
     const standpoint = await this.standpoint(consent.userId, client);
     return standpoint?.organization.id === consent.organizationId ? ctx.oidc.provider.Grant.find(given) : undefined;
   }

@@ -69,7 +69,9 @@ function stored(model: string, { objects, verifier }: AdapterParts): Adapter {
       // The library takes every reuse of a refresh token for theft and ends the grant; inside the window it is a retry.
       if (work && model === 'RefreshToken' && Number(found?.['consumed']) + work.replayWindowSeconds > epochSeconds()) throw new UsedBefore();
       // What a refresh token brings goes on with its task.
-      if (work && model === 'RefreshToken' && typeof found?.['task_id'] === 'string') currentState()!.taskId = found['task_id'];
+      if (work && model === 'RefreshToken' && typeof found?.['task_id'] === 'string') {
+        Object.assign(currentState()!, { taskId: found['task_id'], isActorProven: found['is_actor_proven'] === true });
+      }
       // While it is redeemed, issuance judges what it stands on; whoever else asks is told how it stands.
       if (!work && model === 'RefreshToken' && found) {
         const scope = await verifier.liveScope(String(found['token_id']), String(found['scope'] ?? ''));

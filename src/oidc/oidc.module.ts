@@ -2,9 +2,11 @@ import { Module } from '@nestjs/common';
 import { AgentsModule } from '../modules/agents/agents.module.js';
 import { ClientsModule } from '../modules/clients/clients.module.js';
 import { OrganizationsModule } from '../modules/organizations/organizations.module.js';
+import { DelegationModule } from '../modules/delegation/delegation.module.js';
 import { ResourcesModule } from '../modules/resources/resources.module.js';
 import { ScopesModule } from '../modules/scopes/scopes.module.js';
 import { UsersModule } from '../modules/users/users.module.js';
+import { ActingOnConsent } from './acting-on-consent.service.js';
 import { AccessTokenFormat } from './access-token-format.js';
 import { Accounts } from './accounts.service.js';
 import { FastPath } from './fast-path/fast-path.service.js';
@@ -27,10 +29,10 @@ import { ProviderFactory } from './provider-factory.js';
 import { ProtocolUpkeep } from './upkeep.service.js';
 
 @Module({
-  imports: [OrganizationsModule, UsersModule, ScopesModule, ResourcesModule, ClientsModule, AgentsModule],
+  imports: [OrganizationsModule, UsersModule, ScopesModule, ResourcesModule, ClientsModule, AgentsModule, DelegationModule],
   controllers: [InteractionsController, LandingPageController, SetupPageController],
   providers: [
-    AccessTokenFormat, Accounts, AtomicGrants, ClientCredentialsGrant, ConsentPresenter, FastPath, Interactions, Pages, ProtocolGrants, ProtocolObjects,
+    AccessTokenFormat, Accounts, ActingOnConsent, AtomicGrants, ClientCredentialsGrant, ConsentPresenter, FastPath, Interactions, Pages, ProtocolGrants, ProtocolObjects,
     ProtocolPages, ProtocolPolicies, ProtocolServer, ProtocolStorage, ProtocolUpkeep, ProviderFactory, TokenExchangeGrant,
   ],
   exports: [ProtocolServer],

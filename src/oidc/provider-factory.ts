@@ -18,6 +18,7 @@ import { ProtocolPages } from './protocol-pages.service.js';
 import { ProtocolPolicies } from './protocol-policies.service.js';
 import { INTERACTION_PATH, PROTOCOL_ROUTES } from './protocol-routes.js';
 import { OIDC_SCOPES } from './resource-access.js';
+import { checkRequestedActor } from './requested-actor.js';
 import { onTheWire } from './wire-errors.js';
 
 /** Signature algorithms taken from others: asymmetric ones alone, `none` and HMAC never (RFC 8725 section 3.1). */
@@ -70,6 +71,7 @@ export class ProviderFactory {
       routes: PROTOCOL_ROUTES,
       scopes: [...OIDC_SCOPES],
       claims: { openid: ['sub'], profile: ['name', 'updated_at'], email: ['email', 'email_verified'] },
+      extraParams: { requested_actor: checkRequestedActor },
       responseTypes: ['code'],
       subjectTypes: ['public'],
       clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],

@@ -10,6 +10,8 @@ export interface RequestState {
   work?: UnitOfWork;
   /** The task of the tokens that this request issues. */
   taskId?: string;
+  /** Did the agent that the person let act prove that it is there, with this request or when the refresh token was issued? */
+  isActorProven?: boolean;
   /** An access token that was presented and verified as ours, and the one-request handle it goes by inside the library. */
   presented?: { readonly handle: string; readonly claims: AccessTokenClaims };
   /** RFC 7009 with our extension: mark what descends from the token as ended too. */

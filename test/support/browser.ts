@@ -27,20 +27,22 @@ export class FormBrowser {
   }
 
   /** Submits the page's only form, with these fields filled in. */
-  async submit(page: { url: string; html: string }, fields: Record<string, string>) {
+  async submit(page: { url: string; html: string }, fields: Record<string, string>, unticked: readonly string[] = []) {
     const action = /<form[^>]*\saction="([^"]*)"/.exec(page.html)?.[1];
     if (!action) throw new Error(`no form on ${page.url}:\n${page.html.slice(0, 2000)}`);
-    const hidden = [...page.html.matchAll(/<input[^>]*type="hidden"[^>]*>/g)].map(([tag]) => [attribute(tag, 'name'), attribute(tag, 'value')]);
-    const body = new URLSearchParams({ ...Object.fromEntries(hidden) as Record<string, string>, ...fields });
+    const inputs = [...page.html.matchAll(/<input[^>]*type="(?:hidden|checkbox)"[^>]*>/g)].map(([tag]) => tag)
+      .filter((tag) => tag.includes('type="hidden"') || (/\schecked[\s>]/.test(tag) && !unticked.includes(attribute(tag, 'value'))));
+    const body = new URLSearchParams(inputs.map((tag) => [attribute(tag, 'name'), attribute(tag, 'value')]));
+    for (const [name, value] of Object.entries(fields)) body.set(name, value);
     return this.open(new URL(unescape(action), page.url).href, { method: 'POST', body: body.toString(), headers: { 'content-type': 'application/x-www-form-urlencoded' } });
   }
 
   /** Signs in and agrees, from an authorization URL to the client's redirect URI. */
-  async authorize(url: string, person: { email: string; password: string }, decision: 'allow' | 'deny' = 'allow'): Promise<URL> {
+  async authorize(url: string, person: { email: string; password: string }, decision: 'allow' | 'deny' = 'allow', unticked: readonly string[] = []): Promise<URL> {
     let page = await this.open(url);
     for (let step = 0; step < 4 && page.html !== ''; step += 1) {
       if (page.html.includes('id="login-submit"')) page = await this.submit(page, { username: person.email, password: person.password });
-      else if (page.html.includes('id="consent-allow"')) page = await this.submit(page, { decision });
+      else if (page.html.includes('id="consent-allow"')) page = await this.submit(page, { decision }, unticked);
       else throw new Error(`neither sign-in nor consent at ${page.url} (${page.status}):\n${page.html.slice(0, 3000)}`);
     }
     return new URL(page.url);

@@ -65,6 +65,12 @@ export class DelegationGrants implements OnModuleInit {
     return grant;
   }
 
+  /** A person agreed to something else on the consent page, without taking anything back: the delegation that it is reaches so far now. */
+  async redraw(manager: EntityManager, id: DelegationGrantId, { scopes, resources, expiresAt }: Pick<Authority, 'scopes' | 'resources' | 'expiresAt'>): Promise<void> {
+    await manager.update(DelegationGrant, { id, origin: 'consent' }, { scopes: [...scopes], resources: resources && [...resources], expiresAt: dateOf(expiresAt) });
+    await notifyChanged(manager, 'delegation', id);
+  }
+
   /**
    * Ends a delegation and marks everything below it. Answers how many ended besides it, and undefined when it was over before.
    */

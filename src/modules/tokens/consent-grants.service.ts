@@ -2,11 +2,24 @@ import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { DataSource, IsNull, type EntityManager, type Repository } from 'typeorm';
 import { nowDate } from '../../kernel/clock.js';
-import type { AuditParty } from '../audit/audit-event.js';
+import type { AgentId } from '../../kernel/ids.js';
+import type { AuditEvent, AuditParty } from '../audit/audit-event.js';
 import { AuditLog } from '../audit/audit-log.service.js';
+import type { Authority } from '../delegation/authority.js';
+import type { DelegationGrantId } from '../delegation/delegation-grant.entity.js';
+import { DelegationGrants } from '../delegation/delegation-grants.service.js';
 import { ConsentGrant, type ConsentGrantId } from './consent-grant.entity.js';
+import { consentedScopes } from './consent-scopes.js';
 
-type NewConsent = Omit<ConsentGrant, 'revokedAt' | 'createdAt'>;
+/** What a person is about to agree to. */
+export interface NewConsent extends Omit<ConsentGrant, 'revokedAt' | 'createdAt' | 'delegationGrantId'> {
+  /** The agent that will act for the person by it. Their agreement is then a delegation as well. */
+  readonly delegate?: AgentId;
+}
+
+interface Details {
+  readonly scope: string;
+}
 
 /** Consents: given on the consent page, revoked by the person, by the protocol when a token is stolen, or by an administrator. */
 @Injectable()
@@ -14,36 +27,53 @@ export class ConsentGrants {
   constructor(
     @InjectRepository(ConsentGrant) private readonly grants: Repository<ConsentGrant>,
     private readonly dataSource: DataSource,
+    private readonly delegations: DelegationGrants,
     private readonly audit: AuditLog,
   ) {}
 
-  /** A consent that was not revoked; expiry is for the caller to judge. */
-  findActive(id: string): Promise<ConsentGrant | null> {
-    return this.grants.findOneBy({ id: id as ConsentGrantId, revokedAt: IsNull() });
+  /** A consent that was not revoked, nor the delegation that it is; expiry is for the caller to judge. */
+  async findActive(id: string): Promise<ConsentGrant | null> {
+    return this.grants.createQueryBuilder('c').where('c.id = :id AND c.revokedAt IS NULL', { id })
+      .andWhere('(c.delegationGrantId IS NULL OR EXISTS (SELECT FROM delegation_grants d WHERE d.id = c.delegation_grant_id AND d.revoked_at IS NULL))').getOne();
   }
 
   /** Records that a person agreed; answers the consent's id. */
-  async give(grant: NewConsent, details: { scope: string }): Promise<string> {
-    await this.dataSource.transaction(async (manager) => {
-      await manager.insert(ConsentGrant, { ...grant, payload: grant.payload as object });
-      await this.audit.recordIn(manager, consentEvent('consent.granted', grant, grant.id, personOf(grant), details));
-    });
-    return grant.id;
+  async give(consent: NewConsent, details: Details): Promise<string> {
+    await this.dataSource.transaction((manager) => this.insert(manager, consent, details));
+    return consent.id;
   }
 
   /**
    * Records that a person agreed to more for the same client: what they agreed to before goes on. When it was revoked
    * meanwhile, a consent of its own is given. Answers the id of the one that stands.
    */
-  async extend(id: string, grant: NewConsent, details: { scope: string }): Promise<string> {
+  async extend(id: string, consent: NewConsent, details: Details): Promise<string> {
     const isExtended = await this.dataSource.transaction(async (manager) => {
-      const { affected } = await manager.update(ConsentGrant, { id: id as ConsentGrantId, userId: grant.userId, clientId: grant.clientId, revokedAt: IsNull() },
-        { payload: grant.payload as object, expiresAt: grant.expiresAt });
-      if (affected !== 1) return false;
-      await this.audit.recordIn(manager, consentEvent('consent.granted', grant, id, personOf(grant), details));
+      const before = await manager.createQueryBuilder(ConsentGrant, 'c').setLock('for_no_key_update')
+        .where({ id: id as ConsentGrantId, userId: consent.userId, clientId: consent.clientId, revokedAt: IsNull() }).getOne();
+      if (!before) return false;
+      const delegationGrantId = before.delegationGrantId ?? await this.delegate(manager, consent);
+      if (before.delegationGrantId) await this.delegations.redraw(manager, before.delegationGrantId, boundsOf(consent));
+      await manager.update(ConsentGrant, { id: before.id }, { payload: consent.payload as object, expiresAt: consent.expiresAt, delegationGrantId });
+      await this.audit.recordIn(manager, consentEvent('consent.granted', consent, id, personOf(consent), { ...details, delegation_grant_id: delegationGrantId }));
       return true;
     });
-    return isExtended ? id : this.give(grant, details);
+    return isExtended ? id : this.give(consent, details);
+  }
+
+  /**
+   * Records that a person agreed to something else than before, and to less of something: what stood ends with all that was
+   * issued for it, and another consent stands in its place. Answers its id.
+   */
+  async replace(id: string, consent: NewConsent, details: Details): Promise<string> {
+    const before = await this.findActive(id);
+    await this.dataSource.transaction(async (manager) => {
+      if (before && await this.end(manager, before)) {
+        await this.audit.recordIn(manager, { ...consentEvent('consent.revoked', before, id, personOf(consent)), reason: 'narrowed' });
+      }
+      await this.insert(manager, consent, details);
+    });
+    return consent.id;
   }
 
   /** Ends a consent and, with it, every token that stands on it. Answers whether it was still standing. */
@@ -51,25 +81,51 @@ export class ConsentGrants {
     const grant = await this.findActive(id);
     if (!grant) return false;
     return this.dataSource.transaction(async (manager) => {
-      if (!await markRevoked(manager, id)) return false;
+      if (!await this.end(manager, grant)) return false;
       await this.audit.recordIn(manager, { ...consentEvent('consent.revoked', grant, id, actor), reason });
       return true;
     });
   }
+
+  private async insert(manager: EntityManager, { delegate: _delegate, ...consent }: NewConsent, details: Details): Promise<void> {
+    const delegationGrantId = await this.delegate(manager, { delegate: _delegate, ...consent });
+    await manager.insert(ConsentGrant, { ...consent, delegationGrantId, payload: consent.payload as object });
+    await this.audit.recordIn(manager, consentEvent('consent.granted', consent, consent.id, personOf(consent), { ...details, delegation_grant_id: delegationGrantId, actor_id: consent.actorId }));
+  }
+
+  /** Agreeing that an agent acts is delegating to it: everything that was agreed to at each resource, and nothing to hand on. */
+  private async delegate(manager: EntityManager, consent: NewConsent): Promise<DelegationGrantId | null> {
+    const bounds = boundsOf(consent);
+    if (!consent.delegate || bounds.scopes.length === 0) return null;
+    const { id } = await this.delegations.insert(manager, {
+      ...bounds, organizationId: consent.organizationId, origin: 'consent', principalKind: 'user', principalId: consent.userId, agentId: consent.delegate, purpose: null,
+      tools: null, authorizationDetails: [], maxDepth: 0, notBefore: null, maxTokenTtl: null, maxUses: null,
+    });
+    return id;
+  }
+
+  private async end(manager: EntityManager, { id, delegationGrantId }: ConsentGrant): Promise<boolean> {
+    const { affected } = await manager.update(ConsentGrant, { id, revokedAt: IsNull() }, { revokedAt: nowDate() });
+    if (affected === 1 && delegationGrantId) await this.delegations.revoke(manager, delegationGrantId);
+    return affected === 1;
+  }
 }
 
-function personOf(grant: NewConsent): AuditParty {
+/** What of a consent can be acted with: who somebody is, is nothing to act with. */
+function boundsOf({ payload, expiresAt }: Pick<ConsentGrant, 'payload' | 'expiresAt'>): Pick<Authority, 'scopes' | 'resources' | 'expiresAt'> {
+  const parts = consentedScopes(payload).filter(({ resource, scopes }) => resource !== null && scopes.length > 0);
+  return {
+    scopes: [...new Set(parts.flatMap(({ scopes }) => scopes))], resources: parts.map(({ resource }) => resource!), expiresAt: Math.floor(expiresAt.getTime() / 1000),
+  };
+}
+
+function personOf(grant: Pick<ConsentGrant, 'userId' | 'clientId'>): AuditParty {
   return { kind: 'user', id: grant.userId, client_id: grant.clientId };
-}
-
-async function markRevoked(manager: EntityManager, id: string): Promise<boolean> {
-  const { affected } = await manager.update(ConsentGrant, { id: id as ConsentGrantId, revokedAt: IsNull() }, { revokedAt: nowDate() });
-  return affected === 1;
 }
 
 function consentEvent(
   type: 'consent.granted' | 'consent.revoked', grant: Pick<ConsentGrant, 'organizationId' | 'userId' | 'clientId'>, id: string,
-  actor: AuditParty, details?: { [key: string]: string },
+  actor: AuditParty, details?: AuditEvent['details'],
 ) {
   return {
     type, outcome: 'success' as const, organization_id: grant.organizationId, actor, subject: grant.userId,

@@ -40,8 +40,8 @@ export class AtomicGrants {
   ) {}
 
   register(provider: Provider, grant: LibraryGrant): void {
-    const parameters = new Set([...grant.parameters, 'resource']);
     const isRefresh = grant.grantType === 'refresh_token';
+    const parameters = new Set([...grant.parameters, 'resource', ...(isRefresh ? [] : ['actor_token', 'actor_token_type'])]);
     provider.registerGrantType(grant.grantType, onTheWire((ctx: KoaContextWithOIDC) => (isRefresh ? this.refresh(provider, grant, ctx) : this.run(provider, grant, ctx))), parameters, ['resource']);
   }
 
@@ -105,7 +105,7 @@ export class AtomicGrants {
       }
       const record = await this.format.refreshToken(ctx, saved.payload);
       work.issued.push(record);
-      work.saved.push({ ...saved, payload: { ...saved.payload, token_id: record.tokenId, task_id: record.taskId } });
+      work.saved.push({ ...saved, payload: { ...saved.payload, token_id: record.tokenId, task_id: record.taskId, is_actor_proven: stateOf(ctx.req).isActorProven === true } });
     }
   }
 

@@ -25,7 +25,7 @@ export class ConsentPresenter {
   ) {}
 
   async present(step: ConsentStep): Promise<ConsentModel> {
-    const { client, interaction, before, after, standpoint } = step;
+    const { client, interaction, before, after, standpoint, actor } = step;
     const { organization } = standpoint!;
     const redirectUri = new URL(String(interaction.params['redirect_uri']));
     const names = scopesOf(after);
@@ -59,7 +59,7 @@ export class ConsentPresenter {
       })),
       resources: resources.flatMap((resource) => (resource ? [{ name: resource.name, identifier: resource.identifier }] : [])),
       offlineAccess: names.includes('offline_access'),
-      actor: agent && { name: client.name, type: agent.profile.type },
+      actor: actor && { name: actor.name, type: actor.profile.type },
     };
   }
 }

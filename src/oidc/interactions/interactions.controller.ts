@@ -69,7 +69,7 @@ export class InteractionsController {
       this.interactions.checkForm(step, form.csrf_token);
       const consent = await this.interactions.consentStep(step);
       const exchange = exchangeOf(request, reply);
-      redirect(reply, form.decision === 'allow' ? await this.interactions.agree(consent, exchange) : await this.interactions.refuse(consent, exchange, 'denied_by_person'));
+      redirect(reply, form.decision === 'allow' ? await this.interactions.agree(consent, exchange, form.has_choice ? new Set(form.scope) : undefined) : await this.interactions.refuse(consent, exchange, 'denied_by_person'));
     });
   }
 

@@ -6,15 +6,16 @@ import { now } from '../../kernel/clock.js';
 import { newId } from '../../kernel/ids.js';
 import { parseScope } from '../../kernel/scope-set.js';
 import { AuditLog } from '../../modules/audit/audit-log.service.js';
+import type { AgentRecord } from '../../modules/agents/agents.service.js';
 import type { ClientRecord } from '../../modules/clients/clients.service.js';
 import { ClientsService } from '../../modules/clients/clients.service.js';
 import type { ConsentGrantId } from '../../modules/tokens/consent-grant.entity.js';
-import { ConsentGrants } from '../../modules/tokens/consent-grants.service.js';
+import { ConsentGrants, type NewConsent } from '../../modules/tokens/consent-grants.service.js';
 import { signedInAt, SignIn } from '../../modules/users/sign-in.service.js';
 import { MasterKey } from '../../platform/crypto/master-key.js';
 import { Accounts, type Standpoint } from '../accounts.service.js';
 import { ProtocolServer } from '../protocol-server.service.js';
-import { agreedConsent, scopesOf, type ConsentPayload, type MissingConsent } from './consent.js';
+import { agreedConsent, chosenConsent, isNarrower, scopesOf, type ConsentPayload, type MissingConsent } from './consent.js';
 import { interactionExpired, interactionForged } from './interactions.errors.js';
 
 /** How long an agreement holds unless it is revoked. Seconds. */
@@ -30,6 +31,8 @@ export interface Step {
 /** A consent that is about to be asked for or answered. */
 export interface ConsentStep extends Step {
   readonly userId: string;
+  /** The agent that will act for the person: the client that is one, or the one that it asked for. */
+  readonly actor?: AgentRecord;
   /** Undefined when the person does not belong where this client does. */
   readonly standpoint?: Standpoint;
   readonly before?: ConsentPayload;
@@ -90,20 +93,24 @@ export class Interactions {
     if (interaction.prompt.name !== 'consent' || !userId) throw interactionExpired();
     const standpoint = await this.accounts.standpoint(userId, client);
     if (!standpoint) return { ...step, userId };
+    const actor = await this.accounts.actorFor(client, standpoint, interaction.params);
+    if (actor === 'unknown') return { ...step, userId };
     const standing = interaction.grantId ? await this.consents.findActive(interaction.grantId) : null;
     const before = standing?.payload as ConsentPayload | undefined;
-    return { ...step, userId, standpoint, before, after: agreedConsent(before, missingOf(interaction), standpoint.role, standpoint.graph) };
+    return { ...step, userId, standpoint, actor, before, after: agreedConsent(before, missingOf(interaction), standpoint.role, standpoint.graph) };
   }
 
-  async agree(step: ConsentStep, exchange: Exchange): Promise<string> {
-    const { client, standpoint, after, before, userId, interaction } = step;
+  /** @param chosen the scopes that the person left ticked; all that the page showed when it is left out */
+  async agree(step: ConsentStep, exchange: Exchange, chosen?: ReadonlySet<string>): Promise<string> {
+    const { client, standpoint, before, userId, interaction, actor } = step;
+    const after = step.after && (chosen ? chosenConsent(step.after, chosen) : step.after);
     if (!standpoint || !after || scopesOf(after).length === 0) return this.refuse(step, exchange, 'not_permitted');
     const details = { scope: scopesOf(after).join(' ') };
     const consent = {
       id: newId<ConsentGrantId>(), organizationId: standpoint.organization.id, clientId: client.id, userId: userId as never,
-      payload: after as never, expiresAt: new Date(now() + CONSENT_TTL * 1000),
+      payload: after as never, expiresAt: new Date(now() + CONSENT_TTL * 1000), actorId: actor && actor.id as string !== client.id ? actor.id : null, delegate: actor?.id,
     };
-    const grantId = before ? await this.consents.extend(interaction.grantId!, consent, details) : await this.consents.give(consent, details);
+    const grantId = await this.settle(before && interaction.grantId, consent, details, isNarrower(before, after));
     return this.finish(exchange, { consent: { grantId } });
   }
 
@@ -115,6 +122,11 @@ export class Interactions {
       target: { kind: 'client', id: step.client.id }, details: { scope: String(step.interaction.params['scope'] ?? '') },
     });
     return this.finish(exchange, { error: 'access_denied', error_description: REFUSALS[reason] });
+  }
+
+  private settle(standing: string | undefined, consent: NewConsent, details: { scope: string }, narrows: boolean): Promise<string> {
+    if (!standing) return this.consents.give(consent, details);
+    return narrows ? this.consents.replace(standing, consent, details) : this.consents.extend(standing, consent, details);
   }
 
   private finish({ request, response }: Exchange, result: InteractionResults): Promise<string> {

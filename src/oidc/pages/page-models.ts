@@ -20,7 +20,7 @@ export interface SignInModel {
 }
 
 export interface ConsentModel {
-  /** Where the form posts `csrf_token` and `decision` (`allow` or `deny`). */
+  /** Where the form posts `csrf_token`, `decision` (`allow` or `deny`), and each `scope` that is still ticked. */
   readonly action: string;
   readonly csrfToken: string;
   readonly client: ConsentClient;
