@@ -11,6 +11,7 @@ import { PoliciesModule } from './modules/policies/policies.module.js';
 import { ResourcesModule } from './modules/resources/resources.module.js';
 import { ScopesModule } from './modules/scopes/scopes.module.js';
 import { TasksModule } from './modules/tasks/tasks.module.js';
+import { ToolsModule } from './modules/tools/tools.module.js';
 import { TokensModule } from './modules/tokens/tokens.module.js';
 import { UsersModule } from './modules/users/users.module.js';
 import { Measurements } from './measurements.service.js';
@@ -36,8 +37,8 @@ export class AppModule {
       module: AppModule,
       imports: [
         ConfigModule.forRoot(config), LoggingModule.forRoot(log), MetricsModule, DatabaseModule, CryptoModule, RedisModule, HealthModule, HttpModule,
-        AuditModule, OrganizationsModule, UsersModule, ScopesModule, ResourcesModule, ClientsModule, AgentsModule, PoliciesModule, DelegationModule, TasksModule, TokensModule,
-        AdminModule,
+        AuditModule, OrganizationsModule, UsersModule, ScopesModule, ResourcesModule, ToolsModule, ClientsModule, AgentsModule, PoliciesModule, DelegationModule, TasksModule,
+        TokensModule, AdminModule,
         ...(config.demoApi ? [DemoModule] : []),
         OidcModule,
       ],

@@ -8,6 +8,9 @@ import { AgentsService } from '../../src/modules/agents/agents.service.js';
 import { Membership } from '../../src/modules/organizations/membership.entity.js';
 import { Organization } from '../../src/modules/organizations/organization.entity.js';
 import { OrganizationsService } from '../../src/modules/organizations/organizations.service.js';
+import { ToolAssignments } from '../../src/modules/tools/tool-assignments.service.js';
+import { AgentTool, Tool } from '../../src/modules/tools/tool.entity.js';
+import { ToolsService } from '../../src/modules/tools/tools.service.js';
 import { User } from '../../src/modules/users/user.entity.js';
 import { UsersService } from '../../src/modules/users/users.service.js';
 import type { Config } from '../../src/platform/config/config.js';
@@ -26,11 +29,13 @@ export interface AgentRegistry extends Registry {
 }
 
 export async function openAgentRegistry(): Promise<AgentRegistry> {
-  const registry = await openRegistry([Agent, Organization, Membership, User]);
+  const registry = await openRegistry([Agent, Organization, Membership, User, Tool, AgentTool]);
   const { database: { dataSource }, config, machineSecrets, registration, audit, changes, clients, ceiling, clientSecrets, masterKey } = registry;
   const organizations = new OrganizationsService(dataSource.getRepository(Organization), dataSource.getRepository(Membership), machineSecrets);
   const users = new UsersService(dataSource.getRepository(User), dataSource.getRepository(Organization), dataSource.getRepository(Membership));
-  const agents = new AgentsService(dataSource, registration, machineSecrets, audit, changes);
+  const tools = new ToolsService(dataSource, changes);
+  const assignments = new ToolAssignments(dataSource, tools);
+  const agents = new AgentsService(dataSource, registration, machineSecrets, assignments, audit, changes);
   const owners = new AgentOwners(users);
   const enrolmentWith = (settings: Config) => new AgentEnrolment(settings, dataSource, agents, organizations, owners, registration, ceiling);
   return {

@@ -25,8 +25,8 @@ export interface QuickStart {
 
 /**
  * Who may register an agent, and what it gets:
- * 1. a caller with `agents:write`: in their organization, with scopes that they may hand out;
- * 2. the holder of the organization's enrolment token: there, without scopes until somebody approves;
+ * 1. a caller with `agents:write`: in their organization, with scopes and tools that they may hand out;
+ * 2. the holder of the organization's enrolment token: there, without scopes and tools until somebody approves;
  * 3. anybody, where the operator opened registration: in the organization named, without scopes likewise.
  */
 @Injectable()
@@ -66,7 +66,7 @@ export class AgentEnrolment {
     const quick = { passwordHash: await quickStart?.passwordHash(), isActive: quickStart !== undefined };
     return this.dataSource.transaction(async (manager) => {
       const owner = await this.owners.namedBy(manager, caller, body.owner_email);
-      const agent = { ...described(body), ...quick, ...owner, organizationId: caller.organizationId, scopes, trustLevel: body.trust_level ?? undefined };
+      const agent = { ...described(body), ...quick, ...owner, organizationId: caller.organizationId, scopes, tools: { ids: body.tool_ids ?? [], ceiling }, trustLevel: body.trust_level ?? undefined };
       return this.agents.register(manager, agent, doneBy(caller));
     });
   }
@@ -78,7 +78,7 @@ export class AgentEnrolment {
     const quick = { passwordHash: await quickStart?.passwordHash(), isActive: quickStart !== undefined && by === 'enrolment_token' };
     // An address that a stranger gives makes nobody an owner.
     const agent = { ...described(body), ...quick, organizationId, scopes: [], defaultScopes: [], ownerEmail: body.owner_email?.toLowerCase() };
-    const event: Pick<AuditEvent, 'actor' | 'details'> = { actor: { kind: 'anonymous' }, details: { registered_by: by, requested_scopes: body.scopes ?? [] } };
+    const event: Pick<AuditEvent, 'actor' | 'details'> = { actor: { kind: 'anonymous' }, details: { registered_by: by, requested_scopes: body.scopes ?? [], requested_tools: body.tool_ids ?? [] } };
     return this.dataSource.transaction((manager) => this.agents.register(manager, agent, event));
   }
 }

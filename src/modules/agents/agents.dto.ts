@@ -1,4 +1,4 @@
-import { ArrayMaxSize, ArrayUnique, IsArray, IsEmail, IsIn, IsObject, IsOptional, IsString, Matches, MaxLength } from 'class-validator';
+import { ArrayMaxSize, ArrayUnique, IsArray, IsEmail, IsIn, IsObject, IsOptional, IsString, IsUUID, Matches, MaxLength } from 'class-validator';
 import { IsJsonObject } from '../../platform/http/json-object.js';
 import { PageQuery } from '../../platform/http/page.js';
 import { IsDateTime, IsDisplayName, IsPlainText, IsScopeToken, IsSlug } from '../../platform/http/validation.js';
@@ -107,6 +107,10 @@ export class RegisterAgentDto extends AgentMetadataDto {
    */
   @IsDisplayName()
   agent_name: string;
+
+  /** Tools that it may call: ids of tools whose required scopes you may hand out. Agents that register themselves get none. */
+  @IsOptional() @IsArray() @ArrayMaxSize(100) @ArrayUnique() @IsUUID('all', { each: true })
+  tool_ids?: string[];
 
   /** Lets an agent register itself in the organization that gave it out. Not needed with an access token. */
   @IsOptional() @IsString() @MaxLength(200)

@@ -11,6 +11,9 @@ import type { AuditEvent } from '../audit/audit-event.js';
 import { AuditLog } from '../audit/audit-log.service.js';
 import type { Client } from '../clients/client.entity.js';
 import { ClientRegistration, TOKEN_EXCHANGE, type GivenMetadata } from '../clients/client-registration.service.js';
+import type { ScopeCeilingOfCaller } from '../clients/scope-ceiling.service.js';
+import { ToolAssignments } from '../tools/tool-assignments.service.js';
+import type { Tool } from '../tools/tool.entity.js';
 import { Agent, type AgentType, type TrustLevel } from './agent.entity.js';
 import { agentRecord, AGENT_RECORD_QUERY, type AgentRecord, type AgentRecordRow } from './agent-record.js';
 import { agentNameTaken, agentNotFound, invalidRegistrationToken } from './agents.errors.js';
@@ -41,6 +44,8 @@ export interface NewAgent {
   /** Which the registrant may hand out. */
   readonly scopes: string[];
   readonly defaultScopes?: string[];
+  /** Ids of tools, and what bounds whoever gives them. */
+  readonly tools?: { readonly ids: readonly string[]; readonly ceiling: ScopeCeilingOfCaller };
   readonly client?: GivenMetadata;
   /** As `PasswordHasher` made it. */
   readonly passwordHash?: string;
@@ -65,6 +70,7 @@ export class AgentsService implements OnModuleInit {
     private readonly dataSource: DataSource,
     private readonly registration: ClientRegistration,
     private readonly secrets: MachineSecrets,
+    private readonly tools: ToolAssignments,
     private readonly audit: AuditLog,
     private readonly changes: ChangeFeed,
   ) {}
@@ -98,7 +104,7 @@ export class AgentsService implements OnModuleInit {
    * Makes an agent and its client, and records it: call it last in the transaction.
    *
    * @param event who did it, and what else there is to say of it
-   * @throws DomainError `agent_name_taken`, `unknown_scope`, `invalid_redirect_uri`, `invalid_client_metadata`
+   * @throws DomainError `agent_name_taken`, `unknown_scope`, `unknown_tool`, `scopes_not_held`, `invalid_redirect_uri`, `invalid_client_metadata`
    */
   async register(
     manager: EntityManager, given: NewAgent, event: Pick<AuditEvent, 'actor' | 'act' | 'token_id' | 'details'>,
@@ -113,10 +119,12 @@ export class AgentsService implements OnModuleInit {
     });
     const token = given.isActive ? undefined : this.secrets.mint('registration');
     const agent = await this.insert(manager, id, given, token?.hash);
+    const tools = await this.giveTools(manager, id, given);
+    const common = { outcome: 'success' as const, organization_id: agent.organizationId, ...event, target: { kind: 'agent', id } };
     await this.audit.recordIn(manager, {
-      type: 'agent.registered', outcome: 'success', organization_id: agent.organizationId, ...event, target: { kind: 'agent', id },
+      ...common, type: 'agent.registered',
       details: { ...event.details, name: agent.name, status, scopes: given.scopes, grant_types: metadata.grantTypes, token_endpoint_auth_method: metadata.tokenEndpointAuthMethod },
-    });
+    }, ...tools.map((tool): AuditEvent => ({ ...common, type: 'agent.tool_assigned', details: { name: agent.name, tool_id: tool.id, tool: tool.name } })));
     return { agent, client, credentials: { client_id: id, client_secret: secret, registration_token: token?.text } };
   }
 
@@ -155,6 +163,13 @@ export class AgentsService implements OnModuleInit {
     const { affected } = await manager.update(Agent, { id: agentId }, { passwordHash, updatedAt: nowDate() });
     if (affected !== 1) throw agentNotFound();
     await notifyChanged(manager, 'agent', agentId);
+  }
+
+  private async giveTools(manager: EntityManager, id: AgentId, { organizationId, tools }: NewAgent): Promise<Tool[]> {
+    if (!tools || tools.ids.length === 0) return [];
+    const found = await this.tools.named(manager, organizationId, tools.ids);
+    tools.ceiling.assertCovers(new Set(found.flatMap(({ permissionsRequired }) => permissionsRequired)));
+    return this.tools.assign(manager, id, found);
   }
 
   private async insert(manager: EntityManager, id: AgentId, given: NewAgent, registrationTokenHash: Buffer | undefined): Promise<Agent> {

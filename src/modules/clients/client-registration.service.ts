@@ -4,12 +4,13 @@ import { nowDate } from '../../kernel/clock.js';
 import type { ClientId, OrganizationId } from '../../kernel/ids.js';
 import { Config } from '../../platform/config/config.js';
 import { notifyChanged } from '../../platform/database/notify.js';
+import { unknownResources } from '../resources/resources.errors.js';
 import { ResourcesService } from '../resources/resources.service.js';
 import { ScopesService } from '../scopes/scopes.service.js';
 import { Client, type ClientKind, type ClientStatus } from './client.entity.js';
 import { checkClientMetadata, CREDENTIAL_MEMBERS, usesSecrets, type ClientMetadata } from './client-metadata.js';
 import { ClientSecrets } from './client-secrets.service.js';
-import { invalidClientMetadata, unknownResources } from './clients.errors.js';
+import { invalidClientMetadata } from './clients.errors.js';
 
 export { TOKEN_EXCHANGE } from './client-metadata.js';
 export type { ClientMetadata } from './client-metadata.js';

@@ -1,4 +1,4 @@
-import { DomainError } from '../../kernel/domain-error.js';
+import { DomainError, quoted } from '../../kernel/domain-error.js';
 
 export const clientNotFound = () =>
   new DomainError('not_found', 'client_not_found', 'There is no such client.');
@@ -20,9 +20,6 @@ export const invalidClientMetadata = (sentence: string) =>
 export const scopesBeyondCaller = (missing: readonly string[]) =>
   new DomainError('forbidden', 'scopes_not_held', `You cannot hand out scopes that you do not hold: ${missing.join(' ')}.`, { details: { missing_scopes: missing } });
 
-export const unknownResources = (identifiers: readonly string[]) =>
-  new DomainError('invalid', 'unknown_resource', `These resources do not exist or are not active: ${identifiers.map(quoted).join(' ')}.`);
-
 export const administratorRequired = (what: string) =>
   new DomainError('forbidden', 'administrator_required', `Only an administrator of the organization may ${what}.`);
 
@@ -37,8 +34,3 @@ export const tooManySecrets = (most: number) =>
 
 export const secretExpiryPast = () =>
   new DomainError('invalid', 'secret_expiry_past', 'The time in expires_at must lie in the future.');
-
-/** Bounded, and free of what could break a line or a log. */
-function quoted(text: string): string {
-  return JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}…` : text);
-}

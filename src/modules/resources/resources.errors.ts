@@ -1,4 +1,4 @@
-import { DomainError } from '../../kernel/domain-error.js';
+import { DomainError, quoted } from '../../kernel/domain-error.js';
 
 export const resourceNotFound = () =>
   new DomainError('not_found', 'resource_not_found', 'There is no such resource.');
@@ -15,3 +15,6 @@ export const resourceBuiltIn = () =>
 /** @param problem what is wrong, to follow "The identifier" */
 export const invalidResourceIdentifier = (problem: string) =>
   new DomainError('invalid', 'invalid_resource_identifier', `The identifier ${problem}.`);
+
+export const unknownResources = (identifiers: readonly string[]) =>
+  new DomainError('invalid', 'unknown_resource', `These resources do not exist or are not active: ${identifiers.map(quoted).join(' ')}.`);

@@ -1,5 +1,6 @@
 import { CreateFoundation1764000000000 } from '../../../migrations/1764000000000-create-foundation.js';
 import { RelateScopes1764100000000 } from '../../../migrations/1764100000000-relate-scopes.js';
+import { CreateTools1764200000000 } from '../../../migrations/1764200000000-create-tools.js';
 import { CreatePolicies1764300000000 } from '../../../migrations/1764300000000-create-policies.js';
 import { CreateDelegation1764400000000 } from '../../../migrations/1764400000000-create-delegation.js';
 import { CreateTasks1764500000000 } from '../../../migrations/1764500000000-create-tasks.js';
@@ -8,6 +9,7 @@ import { CreateTasks1764500000000 } from '../../../migrations/1764500000000-crea
 export const migrations = [
   CreateFoundation1764000000000,
   RelateScopes1764100000000,
+  CreateTools1764200000000,
   CreatePolicies1764300000000,
   CreateDelegation1764400000000,
   CreateTasks1764500000000,
