@@ -1,3 +1,5 @@
+import type { JsonValue } from './canonical-json.js';
+
 /**
  * What went wrong, in the domain's own words. Two tables translate these and nothing else leaves the server:
  * `platform/http/problem.filter.ts` (RFC 9457) and `oidc/wire-errors.ts` (RFC 6749 section 5.2).
@@ -15,6 +17,8 @@ export type ErrorKind =
 export interface DomainErrorOptions {
   /** Extra members of the public answer, e.g. which fields were wrong. Never secrets. */
   details?: Record<string, unknown>;
+  /** What the audit event of the refusal says beside the code, e.g. which policy decided. Never sent. */
+  record?: { readonly [member: string]: JsonValue };
   /** Seconds until trying again is worthwhile. */
   retryAfterSeconds?: number;
   /** The private reason: logged, never sent. */
@@ -23,6 +27,7 @@ export interface DomainErrorOptions {
 
 export class DomainError extends Error {
   readonly details?: Record<string, unknown>;
+  readonly record?: { readonly [member: string]: JsonValue };
   readonly retryAfterSeconds?: number;
 
   /**
@@ -33,6 +38,7 @@ export class DomainError extends Error {
     super(message, { cause: options.cause });
     this.name = 'DomainError';
     this.details = options.details;
+    this.record = options.record;
     this.retryAfterSeconds = options.retryAfterSeconds;
   }
 }

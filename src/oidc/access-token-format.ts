@@ -9,6 +9,7 @@ import { AgentsService } from '../modules/agents/agents.service.js';
 import { OrganizationsService } from '../modules/organizations/organizations.service.js';
 import { roleAllows } from '../modules/organizations/roles.js';
 import { ConsentGrants } from '../modules/tokens/consent-grants.service.js';
+import { IssuancePolicies, type TokenTaker } from '../modules/tokens/issuance-policies.service.js';
 import { tokenRecord, type Issuance, type TokenRecord } from '../modules/tokens/token-record.js';
 import { UsersService } from '../modules/users/users.service.js';
 import { Config } from '../platform/config/config.js';
@@ -17,6 +18,7 @@ import { clientRecordOf } from './clients.js';
 import { currentState, stateOf } from './request-state.js';
 
 type Issued = Pick<TokenRecord, 'row' | 'event'>;
+type Common = Omit<Issuance, 'format' | 'scopes' | 'expiresAt' | 'decision'> & { readonly taker: TokenTaker };
 
 /** What the library stores of a token, as far as we read it. */
 interface SavedToken {
@@ -41,6 +43,7 @@ export class AccessTokenFormat {
     private readonly organizations: OrganizationsService,
     private readonly users: UsersService,
     private readonly acting: ActingOnConsent,
+    private readonly policies: IssuancePolicies,
   ) {}
 
   /** `formats.customizers.jwt`: replaces the payload that the library is about to sign. */
@@ -57,28 +60,35 @@ export class AccessTokenFormat {
 
   /** A refresh token has its row too: its issuance is a fact like any other. */
   async refreshToken(ctx: KoaContextWithOIDC, payload: SavedToken): Promise<TokenRecord> {
-    const common = await this.common(ctx, payload.accountId!, payload.grantId!);
+    const { taker: _taker, ...common } = await this.common(ctx, payload.accountId!, payload.grantId!);
     return tokenRecord({
-      ...common, kind: 'refresh_token', format: 'opaque', scopes: parseScope(payload.scope), expiresAt: payload.exp!, cnf: payload.jkt ? { jkt: payload.jkt } : undefined,
+      // It is good for no more than the access tokens that it brings, about each of which the policies are asked.
+      ...common, decision: stateOf(ctx.req).decision!, kind: 'refresh_token', format: 'opaque', scopes: parseScope(payload.scope), expiresAt: payload.exp!, cnf: payload.jkt ? { jkt: payload.jkt } : undefined,
     });
   }
 
   private async record(ctx: KoaContextWithOIDC, token: AccessToken, format: Pick<Issuance, 'format' | 'opaqueHash' | 'expiresAt'>): Promise<TokenRecord> {
-    const common = await this.common(ctx, token.accountId, token.grantId!);
+    const { taker, ...common } = await this.common(ctx, token.accountId, token.grantId!);
     const { role } = common;
-    const scopes = parseScope(token.scope).filter((scope) => role === undefined || roleAllows(role, scope));
+    const allowed = parseScope(token.scope).filter((scope) => role === undefined || roleAllows(role, scope));
+    const audience = token.resourceServer?.identifier();
+    const { scopes, decision } = await this.policies.judge({
+      organizationId: common.organizationId, taker, grantType: common.grantType, audience: audience ?? '', scopes: allowed, areScopesRequested: false, act: common.act,
+      onBehalfOf: common.act && common.subject.id, task: common.taskId, acr: common.acr,
+    });
+    stateOf(ctx.req).decision = decision;
     // What the response says and what the token says must agree; the library reads it from the token after this.
     token.scope = scopes.join(' ');
     const record = tokenRecord({
-      ...common, ...format, scopes,
-      audience: token.resourceServer?.identifier(),
+      ...common, ...format, scopes, decision,
+      audience,
       cnf: confirmation(token),
       authorizationDetails: token.rar as JsonValue | undefined,
     });
     return record;
   }
 
-  private async common(ctx: KoaContextWithOIDC, userId: string, grantId: string): Promise<Omit<Issuance, 'format' | 'scopes' | 'expiresAt'>> {
+  private async common(ctx: KoaContextWithOIDC, userId: string, grantId: string): Promise<Common> {
     const tokenId = newId<TokenId>();
     const client = clientRecordOf(ctx.oidc.client!);
     const grant = await this.consents.findActive(grantId);
@@ -87,20 +97,21 @@ export class AccessTokenFormat {
       this.organizations.roleOf(userId, grant.organizationId),
       this.users.findActive(userId),
       client.kind === 'agent' ? this.agents.findCached(client.id) : undefined,
-      this.acting.factsOf(ctx, grant),
+      this.acting.of(ctx, grant),
     ]);
     const effectiveRole = role ?? (user?.isPlatformAdministrator ? 'owner' : undefined);
     if (!user || !effectiveRole) throw new errors.InvalidGrant({ detail: 'subject_inactive' });
     const source = ctx.oidc.entities.AuthorizationCode ?? ctx.oidc.entities.RefreshToken;
     return {
+      taker: acting.taker ?? { kind: 'user', id: userId, role: effectiveRole },
       grantType: String(ctx.oidc.params!['grant_type']),
       issuer: this.config.issuer,
       clientId: client.id,
       organizationId: grant.organizationId as OrganizationId,
       subject: { kind: 'user', id: userId },
       role: effectiveRole,
-      agent: agent?.profile,
-      ...acting,
+      agent: acting.taker?.agent.profile ?? agent?.profile,
+      ...acting.facts,
       issuedAt: epochSeconds(),
       consentGrantId: grantId,
       tokenId,

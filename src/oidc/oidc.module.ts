@@ -12,6 +12,7 @@ import { Accounts } from './accounts.service.js';
 import { FastPath } from './fast-path/fast-path.service.js';
 import { AtomicGrants } from './grants/atomic-grants.js';
 import { ClientCredentialsGrant } from './grants/client-credentials.service.js';
+import { GrantGrounds } from './grants/grant-grounds.service.js';
 import { ProtocolGrants } from './grants/protocol-grants.service.js';
 import { TokenExchangeGrant } from './grants/token-exchange.service.js';
 import { ConsentPresenter } from './interactions/consent-presenter.service.js';
@@ -32,7 +33,7 @@ import { ProtocolUpkeep } from './upkeep.service.js';
   imports: [OrganizationsModule, UsersModule, ScopesModule, ResourcesModule, ClientsModule, AgentsModule, DelegationModule],
   controllers: [InteractionsController, LandingPageController, SetupPageController],
   providers: [
-    AccessTokenFormat, Accounts, ActingOnConsent, AtomicGrants, ClientCredentialsGrant, ConsentPresenter, FastPath, Interactions, Pages, ProtocolGrants, ProtocolObjects,
+    AccessTokenFormat, Accounts, ActingOnConsent, AtomicGrants, ClientCredentialsGrant, ConsentPresenter, FastPath, GrantGrounds, Interactions, Pages, ProtocolGrants, ProtocolObjects,
     ProtocolPages, ProtocolPolicies, ProtocolServer, ProtocolStorage, ProtocolUpkeep, ProviderFactory, TokenExchangeGrant,
   ],
   exports: [ProtocolServer],

@@ -79,7 +79,11 @@ function refusalEvent(ctx: KoaContextWithOIDC, { event, error }: NonNullable<Req
     reason: code,
     details: {
       client_id: text(params['client_id']) ?? ctx.oidc?.client?.clientId, grant_type: text(params['grant_type']), scope: text(params['scope']),
-      resource: text(params['resource']), description: text(detail ?? description),
+      resource: text(params['resource']), description: text(detail ?? description), ...recordOf(error),
     },
   };
+}
+
+function recordOf({ cause }: Error): AuditEvent['details'] {
+  return cause instanceof DomainError ? cause.record : undefined;
 }

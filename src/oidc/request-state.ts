@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import Provider from 'oidc-provider';
 import type { AuditEvent } from '../modules/audit/audit-event.js';
+import type { DecisionFacts } from '../modules/tokens/token-record.js';
 import type { AccessTokenClaims } from '../modules/tokens/token-verifier.service.js';
 import type { UnitOfWork } from './unit-of-work.js';
 
@@ -10,6 +11,8 @@ export interface RequestState {
   work?: UnitOfWork;
   /** The task of the tokens that this request issues. */
   taskId?: string;
+  /** What the policies said of the access token that this request issues. */
+  decision?: DecisionFacts;
   /** Did the agent that the person let act prove that it is there, with this request or when the refresh token was issued? */
   isActorProven?: boolean;
   /** An access token that was presented and verified as ours, and the one-request handle it goes by inside the library. */

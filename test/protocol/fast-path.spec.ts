@@ -192,5 +192,5 @@ function withoutIdentity(body: Readonly<Record<string, unknown>>): object {
 
 function eventWithoutIdentity(event: Readonly<Record<string, unknown>>): object {
   const { id: _id, time: _time, token_id: _tokenId, task_id: _taskId, target, source, details, ...rest } = event as Record<string, Record<string, unknown>>;
-  return { ...rest, target: { ...target, id: undefined }, source: { ...source, request_id: undefined }, details: { ...details, expires_at: undefined } };
+  return { ...rest, target: { ...target, id: undefined }, source: { ...source, request_id: undefined }, details: { ...details, expires_at: undefined, decision: { ...details!['decision'] as object, id: undefined } } };
 }

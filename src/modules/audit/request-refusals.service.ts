@@ -24,6 +24,7 @@ export class RequestRefusals extends RefusalRecorder {
       target: { kind: 'route', id: `${method} ${route}` },
       reason: refusal.reason,
       token_id: caller?.tokenId,
+      details: error instanceof DomainError ? error.record : undefined,
     });
   }
 }

@@ -1,19 +1,20 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { epochSeconds } from '../../kernel/clock.js';
-import { covers } from '../../kernel/scope-set.js';
+import type { ScopeGraph } from '../../kernel/scope-graph.js';
 import { Config } from '../../platform/config/config.js';
 import type { Caller } from '../../platform/http/caller.js';
-import { doneBy, type AuditEvent } from '../audit/audit-event.js';
+import type { AuditEvent } from '../audit/audit-event.js';
 import { AuditLog } from '../audit/audit-log.service.js';
-import { Endings } from '../audit/endings.service.js';
 import { attenuate } from './attenuation.js';
 import type { Authority } from './authority.js';
 import { DelegationDirectory } from './delegation-directory.service.js';
 import { DelegationGrant } from './delegation-grant.entity.js';
 import { authorityOf, DelegationGrants } from './delegation-grants.service.js';
+import { delegationEvent } from './delegation-event.js';
 import { delegationIsDead } from './delegation-liveness.js';
 import { DelegationParties } from './delegation-parties.service.js';
+import { DelegationPolicies } from './delegation-policies.service.js';
 import type { CreateDelegationDto, DelegatedAuthorityDto, DelegateOnwardsDto } from './delegations.dto.js';
 import { actingForAnother, delegationOver, delegationWidens, expiryInThePast, notTheDelegate } from './delegation.errors.js';
 
@@ -29,8 +30,8 @@ export class DelegationAdministration {
     private readonly grants: DelegationGrants,
     private readonly directory: DelegationDirectory,
     private readonly parties: DelegationParties,
+    private readonly policies: DelegationPolicies,
     private readonly audit: AuditLog,
-    private readonly endings: Endings,
   ) {}
 
   /**
@@ -48,13 +49,14 @@ export class DelegationAdministration {
       scopes: body.scopes, tools: null, resources: null, authorizationDetails: body.authorization_details ?? [], maxDepth: this.config.delegationDepth,
       notBefore: null, expiresAt: null, maxTokenTtl: null, maxUses: null,
     };
-    const authority = this.narrowed(above, { maxDepth: 0, expiresAt: epochSeconds() + DEFAULT_TTL, ...askedOf(body) });
+    const authority = this.narrowed(above, { maxDepth: 0, expiresAt: epochSeconds() + DEFAULT_TTL, ...askedOf(body) }, await this.parties.graphOf(caller.organizationId));
+    await this.parties.assertKnown(this.dataSource.manager, caller.organizationId, { scopes: body.scopes, resources: authority.resources });
+    const decided = await this.policies.judge({ organizationId: caller.organizationId, principal, agentId, authority, depth: 1, purpose: body.purpose });
     return this.dataSource.transaction(async (manager) => {
-      await this.parties.assertKnown(manager, caller.organizationId, { scopes: body.scopes, resources: authority.resources });
       const grant = await this.grants.insert(manager, {
         ...authority, organizationId: caller.organizationId, origin: principal.origin, principalKind: principal.kind, principalId: principal.id, agentId, purpose: body.purpose ?? null,
       });
-      await this.record(manager, caller, 'delegation.created', grant, detailsOf(grant));
+      await this.audit.recordIn(manager, delegationEvent(caller, 'delegation.created', grant, { ...detailsOf(grant), ...decided }));
       return grant;
     });
   }
@@ -68,39 +70,28 @@ export class DelegationAdministration {
     const { grant: seen } = await this.directory.get(caller, id);
     if (caller.kind !== 'agent' || caller.act !== undefined || seen.agentId !== caller.subject) throw notTheDelegate();
     const agentId = await this.parties.delegate(caller.organizationId, body.agent_id, caller.subject);
+    const graph = await this.parties.graphOf(caller.organizationId);
+    const decided = await this.policies.judge({
+      organizationId: caller.organizationId, principal: { kind: 'agent', id: caller.subject }, agentId, authority: this.narrowed(authorityOf(seen), askedOf(body), graph),
+      depth: seen.ancestors.length + 2, purpose: body.purpose,
+    });
     return this.dataSource.transaction(async (manager) => {
       // Held, so that a revocation comes either before the new link, which is then refused, or after it, and finds it.
       const above = await manager.createQueryBuilder(DelegationGrant, 'd').setLock('pessimistic_read').where('d.id = :id', { id }).getOne();
       if (!above || !await this.isAlive(manager, id)) throw delegationOver();
-      const authority = this.narrowed(authorityOf(above), askedOf(body));
+      const authority = this.narrowed(authorityOf(above), askedOf(body), graph);
       // Its scopes were known when the first link was made, and may be narrower than any name that is registered.
       await this.parties.assertKnown(manager, caller.organizationId, { scopes: [], resources: authority.resources });
       const grant = await this.grants.insert(manager, {
         ...authority, above, organizationId: caller.organizationId, origin: 'delegate', principalKind: 'agent', principalId: caller.subject, agentId, purpose: body.purpose ?? above.purpose,
       });
-      await this.record(manager, caller, 'delegation.created', grant, detailsOf(grant));
+      await this.audit.recordIn(manager, delegationEvent(caller, 'delegation.created', grant, { ...detailsOf(grant), ...decided }));
       return grant;
     });
   }
 
-  /**
-   * Whoever sees a delegation may end it: the principal takes it back, the agent gives it back, and whoever runs the organization
-   * stops it. One that is over stays as it is.
-   *
-   * @throws DomainError `delegation_not_found`
-   */
-  async revoke(caller: Caller, id: string): Promise<void> {
-    const { grant } = await this.directory.get(caller, id);
-    await this.dataSource.transaction(async (manager) => {
-      const counts = await this.endings.below(manager, { kind: 'delegation', id, organizationId: grant.organizationId });
-      const delegations = await this.grants.revoke(manager, id);
-      if (delegations === undefined) return;
-      await this.record(manager, caller, 'delegation.revoked', grant, { agent_id: grant.agentId, ended: { ...counts, delegations } });
-    });
-  }
-
-  private narrowed(above: Authority, asked: Partial<Authority>): Authority {
-    const made = attenuate(above, asked, { covers });
+  private narrowed(above: Authority, asked: Partial<Authority>, graph: ScopeGraph): Authority {
+    const made = attenuate(above, asked, graph);
     if ('widenings' in made) throw delegationWidens(made.widenings);
     const { expiresAt, notBefore } = made.authority;
     if (expiresAt !== null && expiresAt <= Math.max(epochSeconds(), notBefore ?? 0)) throw expiryInThePast();
@@ -110,12 +101,6 @@ export class DelegationAdministration {
   private async isAlive(manager: EntityManager, id: string): Promise<boolean> {
     const rows = await manager.query<unknown[]>(`SELECT FROM delegation_grants d WHERE d.id = $1 AND NOT coalesce(${delegationIsDead('d', 'to_timestamp($2)')}, false)`, [id, epochSeconds()]);
     return rows.length === 1;
-  }
-
-  private async record(manager: EntityManager, caller: Caller, type: 'delegation.created' | 'delegation.revoked', grant: DelegationGrant, details: AuditEvent['details']): Promise<void> {
-    await this.audit.recordIn(manager, {
-      type, outcome: 'success', organization_id: grant.organizationId, ...doneBy(caller), subject: grant.subjectId, target: { kind: 'delegation', id: grant.id }, details,
-    });
   }
 }
 

@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { isId, type AgentId, type OrganizationId } from '../../kernel/ids.js';
-import { covers, uncovered } from '../../kernel/scope-set.js';
-import type { Caller } from '../../platform/http/caller.js';
+import type { ScopeGraph } from '../../kernel/scope-graph.js';
+import { uncovered } from '../../kernel/scope-set.js';
+import type { Caller, Role } from '../../platform/http/caller.js';
 import { AgentsService } from '../agents/agents.service.js';
 import { scopesBeyondCaller } from '../clients/clients.errors.js';
 import { ClientsService } from '../clients/clients.service.js';
@@ -23,6 +24,8 @@ export interface Principal {
   readonly kind: PrincipalKind;
   readonly id: string;
   readonly origin: DelegationOrigin;
+  /** Of a person. */
+  readonly role?: Role;
   readonly holds: (scope: string) => boolean;
 }
 
@@ -51,13 +54,19 @@ export class DelegationParties {
     const agent = isOwn && caller.kind === 'user' ? undefined : await this.agents.findCached(id);
     if (agent) {
       if (agent.organizationId !== caller.organizationId || agent.status !== 'active') throw principalNotFound();
-      const held = (await this.clients.findCached(agent.id))?.scopes ?? new Set<string>();
-      return { kind: 'agent', id, origin, holds: (scope) => covers(held, scope) };
+      const [client, graph] = await Promise.all([this.clients.findCached(agent.id), this.graphOf(caller.organizationId)]);
+      const held = client?.scopes ?? new Set<string>();
+      return { kind: 'agent', id, origin, holds: (scope) => graph.covers(held, scope) };
     }
     const role = await this.organizations.roleOf(id, caller.organizationId) ?? (isOwn && caller.isPlatformAdministrator ? 'owner' : undefined);
     if (!role || !await this.users.findActive(id)) throw principalNotFound();
     if (!isOwn) assertMayActOn(caller, role);
-    return { kind: 'user', id, origin, holds: (scope) => roleAllows(role, scope) };
+    return { kind: 'user', id, origin, role, holds: (scope) => roleAllows(role, scope) };
+  }
+
+  /** What covers what among the scopes of the organization. Not for use inside a transaction. */
+  graphOf(organizationId: OrganizationId): Promise<ScopeGraph> {
+    return this.scopes.graphOf(organizationId);
   }
 
   /** @throws DomainError `delegate_not_found`, `delegation_to_self` */

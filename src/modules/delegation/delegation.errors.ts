@@ -1,3 +1,4 @@
+import type { JsonValue } from '../../kernel/canonical-json.js';
 import { DomainError } from '../../kernel/domain-error.js';
 import type { Widening } from './attenuation.js';
 
@@ -30,6 +31,9 @@ export const notTheDelegate = () =>
 
 export const authorityNotHeld = (scopes: readonly string[]) =>
   new DomainError('forbidden', 'authority_not_held', `The principal does not hold these scopes: ${scopes.join(' ')}.`, { details: { refused_scopes: scopes } });
+
+export const delegationDenied = (names: readonly string[], record: { readonly [member: string]: JsonValue }) =>
+  new DomainError('forbidden', 'delegation_denied', `No policy allows to delegate this, or one denies it: ${names.join(' ')}.`, { details: { refused: names }, record });
 
 export const expiryInThePast = () =>
   new DomainError('invalid', 'expiry_in_the_past', 'The delegation would be over before it began.');

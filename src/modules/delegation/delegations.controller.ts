@@ -6,12 +6,13 @@ import { CurrentCaller, type Caller } from '../../platform/http/caller.js';
 import { PageQuery } from '../../platform/http/page.js';
 import { DelegationAdministration } from './delegation-administration.service.js';
 import { DelegationDirectory } from './delegation-directory.service.js';
+import { DelegationRevocation } from './delegation-revocation.service.js';
 import { CreateDelegationDto, DelegateOnwardsDto, DelegationChainDto, DelegationDto, DelegationPageDto, DelegationsQuery } from './delegations.dto.js';
 
 @ApiTags('delegations')
 @Controller('api/delegations')
 export class DelegationsController {
-  constructor(private readonly delegations: DelegationAdministration, private readonly directory: DelegationDirectory) {}
+  constructor(private readonly delegations: DelegationAdministration, private readonly directory: DelegationDirectory, private readonly revocation: DelegationRevocation) {}
 
   /** Lets an agent act for you, within bounds. */
   @Post()
@@ -69,6 +70,6 @@ export class DelegationsController {
   @HttpCode(204)
   @Access.scopes('delegations:write')
   async revoke(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<void> {
-    await this.delegations.revoke(caller, id);
+    await this.revocation.revoke(caller, id);
   }
 }

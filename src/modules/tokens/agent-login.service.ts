@@ -58,10 +58,10 @@ export class AgentLogin {
       Object.assign(suspect, known(client));
       if (client.status !== 'active') throw agentNotActive(client.status);
       const scopes = await this.tokens.scopesFor(client, parseScope(scope));
-      return await this.tokens.issue(client, { grantType: apiKey === undefined ? PASSWORD_GRANT : 'client_credentials', scopes });
+      return await this.tokens.issue(client, { grantType: apiKey === undefined ? PASSWORD_GRANT : 'client_credentials', scopes, areScopesRequested: scope !== undefined });
     } catch (error) {
       if (!(error instanceof DomainError) || error.kind === 'unavailable') throw error;
-      return this.audit.recordRefusal({ ...suspect, type: 'token.refused', reason: error.code }, error);
+      return this.audit.recordRefusal({ ...suspect, type: 'token.refused', reason: error.code, details: { ...suspect.details, ...error.record } }, error);
     }
   }
 

@@ -39,6 +39,6 @@ export class AgentTokens {
     const scopes = await this.tokens.scopesFor(client, requested);
     const given = requested.length > 0 ? scopes : ceiling.within(scopes);
     ceiling.assertCovers(given.length > 0 ? given : scopes);
-    return this.tokens.issue(client, { grantType: 'agent_token', scopes: given, act: actedBy(caller.subject) });
+    return this.tokens.issue(client, { grantType: 'agent_token', scopes: given, areScopesRequested: requested.length > 0, act: actedBy(caller.subject) });
   }
 }

@@ -5,12 +5,16 @@ import { AgentsService } from '../agents/agents.service.js';
 import type { ClientRecord } from '../clients/clients.service.js';
 import { defaultScopes, unofferedScopes } from './offered-scopes.js';
 import { OwnApi } from './own-api.service.js';
+import { IssuancePolicies } from './issuance-policies.service.js';
 import { TokenIssuer, type IssuedToken } from './token-issuer.service.js';
 import type { Issuance } from './token-record.js';
+import { TokenTools } from './token-tools.service.js';
 import { agentNotActive, boundTokensOnly, grantNotAllowed, personalScopes, scopesNotOffered } from './tokens.errors.js';
 
 export interface ClientTokenRequest extends Pick<Issuance, 'grantType' | 'act' | 'cnf' | 'parent' | 'taskId' | 'parentTaskId'> {
   readonly scopes: readonly string[];
+  /** Were they asked for? Then the policies allow all of them, or there is no token. */
+  readonly areScopesRequested?: boolean;
   /** NumericDate at which the token ends at the latest. */
   readonly notAfter?: number;
 }
@@ -25,6 +29,8 @@ export class ClientTokens {
     private readonly config: Config,
     private readonly ownApi: OwnApi,
     private readonly agents: AgentsService,
+    private readonly tools: TokenTools,
+    private readonly policies: IssuancePolicies,
     private readonly issuer: TokenIssuer,
   ) {}
 
@@ -54,23 +60,27 @@ export class ClientTokens {
    * The token is durable when this resolves.
    *
    * @param request its scopes have been decided
-   * @throws DomainError `agent_not_active`, `unauthorized_client`, `dpop_required`, `row_refused`
+   * @throws DomainError `agent_not_active`, `unauthorized_client`, `dpop_required`, `access_denied`, `row_refused`
    */
-  async issue(client: ClientRecord, { scopes, notAfter = Infinity, ...request }: ClientTokenRequest): Promise<IssuedToken> {
+  async issue(client: ClientRecord, { scopes, areScopesRequested = false, notAfter = Infinity, ...request }: ClientTokenRequest): Promise<IssuedToken> {
     if (!client.organizationId || !client.grantTypes.includes('client_credentials')) throw grantNotAllowed();
     if (client.dpopBoundAccessTokens && !request.cnf) throw boundTokensOnly();
     const agent = client.kind === 'agent' ? await this.agents.findCached(client.id) : undefined;
     if (client.kind === 'agent' && agent?.status !== 'active') throw agentNotActive(agent?.status ?? 'gone');
-    const { resource } = await this.api(client);
+    const { resource, graph } = await this.api(client);
+    const tools = await this.tools.of({ agentId: agent?.id, audience: resource.identifier, scopes, graph });
+    const judged = await this.policies.judge({
+      organizationId: client.organizationId, taker: agent ? { kind: 'agent', agent, client } : { kind: 'client', client }, grantType: request.grantType, audience: resource.identifier,
+      scopes, areScopesRequested, tools, act: request.act, task: request.taskId,
+    });
     const issuedAt = epochSeconds();
     return this.issuer.issue({
       ...request,
-      issuer: this.config.issuer,
       clientId: client.id,
       organizationId: client.organizationId,
       subject: { kind: agent ? 'agent' : 'client', id: client.id },
       agent: agent?.profile,
-      scopes,
+      ...judged,
       issuedAt,
       expiresAt: Math.min(issuedAt + resource.accessTokenTtl, notAfter),
     }, resource);

@@ -4,7 +4,6 @@ import { epochSeconds } from '../../kernel/clock.js';
 import type { OrganizationId, TokenId, UserId } from '../../kernel/ids.js';
 import type { ScopeGraph } from '../../kernel/scope-graph.js';
 import { parseScope } from '../../kernel/scope-set.js';
-import { Config } from '../../platform/config/config.js';
 import type { Caller, Role } from '../../platform/http/caller.js';
 import { doneBy } from '../audit/audit-event.js';
 import { ClientsService, type ClientRecord } from '../clients/clients.service.js';
@@ -16,6 +15,7 @@ import { personRequired } from '../users/users.errors.js';
 import { UsersService } from '../users/users.service.js';
 import { LedgerToken } from './ledger-token.entity.js';
 import { OwnApi } from './own-api.service.js';
+import { IssuancePolicies } from './issuance-policies.service.js';
 import { TokenIssuer, type IssuedToken } from './token-issuer.service.js';
 import { clientOfOneOrganization } from './tokens.errors.js';
 
@@ -38,12 +38,12 @@ export interface Switched {
 @Injectable()
 export class OrganizationSwitch {
   constructor(
-    private readonly config: Config,
     private readonly dataSource: DataSource,
     private readonly users: UsersService,
     private readonly organizations: OrganizationsService,
     private readonly clients: ClientsService,
     private readonly ownApi: OwnApi,
+    private readonly policies: IssuancePolicies,
     private readonly issuer: TokenIssuer,
   ) {}
 
@@ -56,17 +56,20 @@ export class OrganizationSwitch {
     const api = await this.ownApi.resolve(organization.id);
     if (!api) throw organizationNotFound();
     const presented = await this.dataSource.manager.findOneByOrFail(LedgerToken, { id: caller.tokenId as TokenId });
+    const scopes = scopesThere(api.graph, presented, client, role);
+    const judged = await this.policies.judge({
+      organizationId: organization.id, taker: { kind: 'user', id: caller.subject, role }, grantType: 'organization_switch', audience: api.resource.identifier, scopes, areScopesRequested: false,
+    });
     const issuedAt = epochSeconds();
     const token = await this.dataSource.transaction(async (manager) => {
       await this.users.setActiveOrganization(manager, caller.subject as UserId, organization.id);
       return this.issuer.issueIn(manager, {
         grantType: 'organization_switch',
-        issuer: this.config.issuer,
         clientId: client.id,
         organizationId: organization.id,
         subject: { kind: 'user', id: caller.subject },
         role,
-        scopes: scopesThere(api.graph, presented, client, role),
+        ...judged,
         issuedAt,
         expiresAt: Math.min(issuedAt + api.resource.accessTokenTtl, Math.floor(presented.expiresAt.getTime() / 1000)),
         consentGrantId: presented.consentGrantId ?? undefined,

@@ -2,6 +2,7 @@ import { hash, randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { DomainError } from '../../kernel/domain-error.js';
+import { Config } from '../../platform/config/config.js';
 import { signCompact } from '../../platform/crypto/jws.js';
 import { KeyRing } from '../../platform/crypto/key-ring.service.js';
 import type { AuditEvent } from '../audit/audit-event.js';
@@ -20,13 +21,13 @@ export interface IssuedToken {
   readonly isBound: boolean;
 }
 
-export type NewToken = Omit<Issuance, 'format' | 'opaqueHash' | 'audience'>;
+export type NewToken = Omit<Issuance, 'format' | 'opaqueHash' | 'audience' | 'issuer'>;
 export type TokenTarget = Pick<ResolvedResource, 'identifier' | 'tokenFormat' | 'signingAlgorithm'>;
 
 /** Issues access tokens in one step: claims, signature, ledger row and audit event. */
 @Injectable()
 export class TokenIssuer {
-  constructor(private readonly keyRing: KeyRing, private readonly ledger: TokenLedger) {}
+  constructor(private readonly config: Config, private readonly keyRing: KeyRing, private readonly ledger: TokenLedger) {}
 
   /**
    * The token is durable when this resolves.
@@ -51,7 +52,8 @@ export class TokenIssuer {
   }
 
   /** The token and its record, for whoever commits them. Never hand out the value before the record is durable. */
-  private prepare(issuance: NewToken, resource: TokenTarget): { value: string; record: TokenRecord } {
+  private prepare(wanted: NewToken, resource: TokenTarget): { value: string; record: TokenRecord } {
+    const issuance = { ...wanted, issuer: this.config.issuer };
     const audience = resource.identifier;
     if (resource.tokenFormat === 'jwt') {
       const record = tokenRecord({ ...issuance, audience, format: 'jwt' });

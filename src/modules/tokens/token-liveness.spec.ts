@@ -60,7 +60,7 @@ describe('whether a token is alive', () => {
   }
 
   const common = ({ organization }: World) =>
-    ({ format: 'jwt', issuer: 'https://issuer.example', organizationId: organization, audience: 'https://api.example', scopes: ['a:read'], issuedAt: epochSeconds(), expiresAt: epochSeconds() + 600 }) as const;
+    ({ format: 'jwt', issuer: 'https://issuer.example', organizationId: organization, audience: 'https://api.example', scopes: ['a:read'], decision: { id: 'd', policies: [] }, issuedAt: epochSeconds(), expiresAt: epochSeconds() + 600 }) as const;
 
   const ofPerson = (of: World, more: Partial<Issuance> = {}): TokenRecord => tokenRecord({
     ...common(of), grantType: 'authorization_code', clientId: of.client, subject: { kind: 'user', id: of.user }, role: 'member', consentGrantId: of.consent, authTime: epochSeconds() - 60, ...more,

@@ -10,7 +10,7 @@ const PERSON = newId();
 const AGENT = newId();
 
 const common = {
-  format: 'jwt', grantType: 'client_credentials', issuer: 'https://issuer.example', organizationId: ORGANIZATION, audience: 'https://api.example',
+  format: 'jwt', grantType: 'client_credentials', issuer: 'https://issuer.example', organizationId: ORGANIZATION, audience: 'https://api.example', decision: { id: 'd-0', policies: ['default'] },
   issuedAt: ISSUED_AT, expiresAt: ISSUED_AT + 600, tokenId: TOKEN, taskId: TASK,
 } as const satisfies Partial<Issuance>;
 
@@ -91,7 +91,7 @@ describe('the record of a token', () => {
     expect(tokenRecord(ofPerson).event).toEqual({
       type: 'token.issued', outcome: 'success', organization_id: ORGANIZATION, actor: { kind: 'user', id: PERSON, client_id: 'app' }, subject: PERSON,
       target: { kind: 'access_token', id: TOKEN }, token_id: TOKEN, task_id: TASK,
-      details: { grant_type: 'authorization_code', audience: 'https://api.example', scope: '', expires_at: ISSUED_AT + 600, consent_grant_id: ofPerson.consentGrantId },
+      details: { grant_type: 'authorization_code', audience: 'https://api.example', scope: '', expires_at: ISSUED_AT + 600, consent_grant_id: ofPerson.consentGrantId, decision: { id: 'd-0', policies: ['default'] } },
     });
     expect(tokenRecord(ofClient).event.actor).toEqual({ kind: 'client', id: 'machine' });
     expect(tokenRecord(ofAgent).event.actor).toEqual({ kind: 'agent', id: AGENT, client_id: AGENT });

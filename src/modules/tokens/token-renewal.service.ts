@@ -44,6 +44,7 @@ export class TokenRenewal {
     return this.tokens.issue(client, {
       grantType: 'token_renewal',
       scopes: await this.scopesOf(caller, client, requested),
+      areScopesRequested: requested.length > 0,
       cnf: presented.cnf ?? undefined,
       parent: { tokenId: presented.id, rootTokenId: presented.rootTokenId, ancestors },
       taskId: presented.taskId,

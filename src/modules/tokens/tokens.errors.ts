@@ -74,3 +74,9 @@ export const exchangeRefused = (because: string) =>
 
 export const exchangeMalformed = (because: string) =>
   new DomainError('invalid', 'invalid_request', because);
+
+export const policyDenied = (names: readonly string[], decision: { readonly id: string; readonly policies: readonly string[] }) =>
+  new DomainError('forbidden', 'access_denied', `No policy allows this, or one denies it: ${names.join(' ')}.`, { details: { refused: names, decision_id: decision.id }, record: { decision: { id: decision.id, policies: decision.policies } } });
+
+export const toolsMissing = (missing: readonly string[]) =>
+  new DomainError('forbidden', 'access_denied', `The agent cannot have these tools with such a token: ${missing.join(' ')}.`, { details: { missing_tools: missing } });

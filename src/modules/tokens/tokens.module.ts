@@ -5,9 +5,11 @@ import { AgentsModule } from '../agents/agents.module.js';
 import { ClientsModule } from '../clients/clients.module.js';
 import { DelegationModule } from '../delegation/delegation.module.js';
 import { OrganizationsModule } from '../organizations/organizations.module.js';
+import { PoliciesModule } from '../policies/policies.module.js';
 import { ResourcesModule } from '../resources/resources.module.js';
 import { ScopesModule } from '../scopes/scopes.module.js';
 import { TasksModule } from '../tasks/tasks.module.js';
+import { ToolsModule } from '../tools/tools.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { AccessTokenAuthenticator } from './access-token-authenticator.service.js';
 import { AgentLogin } from './agent-login.service.js';
@@ -22,6 +24,7 @@ import { ConsentGrants } from './consent-grants.service.js';
 import { ConsentsController } from './consents.controller.js';
 import { ExchangeAuthority } from './exchange-authority.service.js';
 import { GrantedTokens } from './granted-tokens.service.js';
+import { IssuancePolicies } from './issuance-policies.service.js';
 import { LedgerToken } from './ledger-token.entity.js';
 import { LedgerUpkeep } from './ledger-upkeep.service.js';
 import { OnBehalf } from './on-behalf.service.js';
@@ -37,18 +40,19 @@ import { TokenLedger } from './token-ledger.service.js';
 import { TokenLineage } from './token-lineage.service.js';
 import { TokenRenewal } from './token-renewal.service.js';
 import { TokenRevocation } from './token-revocation.service.js';
+import { TokenTools } from './token-tools.service.js';
 import { TokenVerifier } from './token-verifier.service.js';
 
 /** Global for one reason: the access guard of every route asks it who calls. */
 @Global()
 @Module({
-  imports: [OrganizationsModule, UsersModule, ScopesModule, ResourcesModule, ClientsModule, AgentsModule, DelegationModule, TasksModule, TypeOrmModule.forFeature([ConsentGrant, LedgerToken])],
+  imports: [OrganizationsModule, UsersModule, ScopesModule, ResourcesModule, ClientsModule, AgentsModule, PoliciesModule, ToolsModule, DelegationModule, TasksModule, TypeOrmModule.forFeature([ConsentGrant, LedgerToken])],
   controllers: [QuickStartController, AgentTokensController, OrganizationSwitchController, ConsentsController],
   providers: [
-    TokenLedger, LedgerUpkeep, TokenVerifier, TokenIssuer, TokenRevocation, TokenDirectory, TokenLineage, OnBehalf, ExchangeAuthority, GrantedTokens, ConsentGrants, OwnConsents, OwnApi,
+    TokenLedger, LedgerUpkeep, TokenVerifier, TokenIssuer, TokenRevocation, TokenDirectory, TokenLineage, OnBehalf, ExchangeAuthority, GrantedTokens, IssuancePolicies, TokenTools, ConsentGrants, OwnConsents, OwnApi,
     ClientTokens, QuickStartRegistration, AgentPasswordCheck, AgentLogin, AgentPasswordChange, TokenRenewal, AgentTokens, CallerDescription, OrganizationSwitch,
     { provide: CallerAuthenticator, useClass: AccessTokenAuthenticator },
   ],
-  exports: [TokenLedger, TokenVerifier, TokenIssuer, TokenRevocation, TokenDirectory, TokenLineage, OnBehalf, ExchangeAuthority, GrantedTokens, ConsentGrants, CallerAuthenticator],
+  exports: [TokenLedger, TokenVerifier, TokenIssuer, TokenRevocation, TokenDirectory, TokenLineage, OnBehalf, ExchangeAuthority, GrantedTokens, IssuancePolicies, TokenTools, ConsentGrants, CallerAuthenticator],
 })
 export class TokensModule {}

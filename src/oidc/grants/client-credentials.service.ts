@@ -4,28 +4,29 @@ import type { JsonValue } from '../../kernel/canonical-json.js';
 import { epochSeconds } from '../../kernel/clock.js';
 import type { ScopeGraph } from '../../kernel/scope-graph.js';
 import { parseScope } from '../../kernel/scope-set.js';
-import { AgentsService, type AgentRecord } from '../../modules/agents/agents.service.js';
+import type { AgentRecord } from '../../modules/agents/agents.service.js';
 import type { ClientRecord } from '../../modules/clients/clients.service.js';
 import type { DelegationPath } from '../../modules/delegation/delegation-grants.service.js';
 import { roleAllows } from '../../modules/organizations/roles.js';
-import { ResourcesService, type ResolvedResource } from '../../modules/resources/resources.service.js';
-import { ScopesService } from '../../modules/scopes/scopes.service.js';
+import type { ResolvedResource } from '../../modules/resources/resources.service.js';
 import { authorizedScopes } from '../../modules/tokens/authorized-scopes.js';
 import { actorsOn, delegationFacts, lastOf } from '../../modules/tokens/delegation-facts.js';
 import { GrantedTokens } from '../../modules/tokens/granted-tokens.service.js';
 import { endOf, OnBehalf, type Subject } from '../../modules/tokens/on-behalf.service.js';
 import { descentFrom, TokenLineage, type ParentToken, type TaskPlace, type TaskRequest } from '../../modules/tokens/token-lineage.service.js';
+import type { DecisionFacts } from '../../modules/tokens/token-record.js';
 import { scopesBeyondAuthority, targetBeyondAuthority } from '../../modules/tokens/tokens.errors.js';
 import { Config } from '../../platform/config/config.js';
 import { clientRecordOf } from '../clients.js';
 import { grantHelpers } from '../provider-internals.js';
-import { assertImpersonal, grantedScopes, resolveResource } from '../resource-access.js';
+import { assertImpersonal, grantedScopes } from '../resource-access.js';
 import { onTheWire } from '../wire-errors.js';
+import { GrantGrounds, type GrantGround } from './grant-grounds.service.js';
 import { readLaunch, type Launch, type LaunchParameters } from './launch.js';
 import { asInvalidGrant, tokenResponse } from './token-response.js';
 
 const PARAMETERS = [
-  'scope', 'resource', 'delegation_grant_id', 'parent_token', 'task_id', 'parent_task_id', 'task_description', 'agent_instance_id', 'launch_reason', 'delegation_purpose',
+  'scope', 'resource', 'delegation_grant_id', 'parent_token', 'task_id', 'parent_task_id', 'task_description', 'required_tools', 'agent_instance_id', 'launch_reason', 'delegation_purpose',
 ] as const;
 
 /** What a client asks for. */
@@ -36,6 +37,8 @@ export interface ClientCredentialsRequest extends TaskRequest, LaunchParameters 
   readonly delegation_grant_id?: string;
   /** A live token that the new one is to descend from. */
   readonly parent_token?: string;
+  /** Names of the tools that it needs, space-separated: all of them, or no token. */
+  readonly required_tools?: string;
 }
 
 /** What it gets, before it is issued. */
@@ -45,11 +48,15 @@ export interface ClientCredentialsTerms {
   readonly scopes: readonly string[];
   readonly agent?: AgentRecord;
   readonly launch: Launch;
+  readonly tools?: readonly string[];
+  readonly decision: DecisionFacts;
   readonly parent?: ParentToken;
   readonly place?: TaskPlace;
   readonly path?: DelegationPath;
   readonly subject?: Subject;
 }
+
+type DerivedTerms = Pick<ClientCredentialsTerms, 'scopes' | 'parent' | 'place' | 'path' | 'subject'>;
 
 /**
  * The client credentials grant (RFC 6749 section 4.4), our own for speed: it is what agents live on.
@@ -58,16 +65,15 @@ export interface ClientCredentialsTerms {
  * 3. With a delegation the agent acts for whoever is at its top; with a parent token the new one descends from that.
  * 4. The scopes are those asked for, all of them, or else the client's defaults; none of them is a person's to grant. With a
  *    delegation or a parent they are at most what those hold.
- * 5. A proof of possession binds the token (RFC 9449 section 5).
- * 6. The token, its ledger row and its audit event come to be together. No refresh token (OAuth 2.1 section 4.2.3).
+ * 5. The tools are those of the agent that such a token is good for; the policies have a say on every scope and tool.
+ * 6. A proof of possession binds the token (RFC 9449 section 5).
+ * 7. The token, its ledger row and its audit event come to be together. No refresh token (OAuth 2.1 section 4.2.3).
  */
 @Injectable()
 export class ClientCredentialsGrant {
   constructor(
     private readonly config: Config,
-    private readonly scopes: ScopesService,
-    private readonly resources: ResourcesService,
-    private readonly agents: AgentsService,
+    private readonly grounds: GrantGrounds,
     private readonly lineage: TokenLineage,
     private readonly onBehalf: OnBehalf,
     private readonly tokens: GrantedTokens,
@@ -88,21 +94,14 @@ export class ClientCredentialsGrant {
   async terms(client: ClientRecord, request: ClientCredentialsRequest): Promise<ClientCredentialsTerms> {
     const { scope, resource: requested } = request;
     if (Array.isArray(requested) && requested.length !== 1) throw new errors.InvalidTarget('only one resource can be asked for with this grant');
-    const [resource, graph] = await Promise.all([
-      resolveResource(this.resources, client, [requested ?? this.config.apiResource].flat()[0]!), this.scopes.graphOf(client.organizationId),
-    ]);
-    if (!client.organizationId) throw new errors.UnauthorizedClient('this client acts for people only');
     const launch = readLaunch(request);
-    const agent = client.kind === 'agent' ? await this.agents.findCached(client.id) : undefined;
-    if (client.kind === 'agent' && agent?.status !== 'active') throw new errors.InvalidGrant('the agent is not active');
-    const common = { organizationId: client.organizationId, resource, agent, launch };
-    if (!standsOnMore(request)) {
-      const scopes = grantedScopes(graph, client, resource, parseScope(scope));
-      assertImpersonal(graph, scopes);
-      if (scopes.length === 0) throw new errors.InvalidScope('the client has no scopes at this resource', scope ?? '');
-      return { ...common, scopes };
-    }
-    return { ...common, ...await this.derivedTerms(client, request, resource, graph) };
+    const ground = await this.grounds.of(client, [requested ?? this.config.apiResource].flat()[0]!);
+    const derived = standsOnMore(request) ? await this.derivedTerms(client, request, ground) : { scopes: ownScopes(client, request, ground) };
+    const { path, subject } = derived as DerivedTerms;
+    const judged = await this.grounds.judge(client, ground, {
+      ...derived, grantType: 'client_credentials', areScopesRequested: scope !== undefined, requiredTools: request.required_tools, act: path && actorsOn(path), onBehalfOf: subject?.subject.id, launch,
+    });
+    return { organizationId: client.organizationId!, resource: ground.resource, agent: ground.agent, launch, ...derived, ...judged };
   }
 
   /**
@@ -112,16 +111,17 @@ export class ClientCredentialsGrant {
    * @throws InvalidGrant when something the token stands on ended meanwhile; DomainError `audit_unavailable`, `audit_overloaded`
    */
   async issue(client: ClientRecord, terms: ClientCredentialsTerms, jkt?: string): Promise<Record<string, unknown>> {
-    const { organizationId, resource, scopes, agent, launch, parent, place, path, subject } = terms;
+    const { organizationId, resource, scopes, tools, decision, agent, launch, parent, place, path, subject } = terms;
     const issuedAt = epochSeconds();
     const issued = await this.tokens.issue({
       grantType: 'client_credentials',
-      issuer: this.config.issuer,
       clientId: client.id,
       organizationId,
       ...(subject ?? { subject: { kind: agent ? 'agent' : 'client', id: client.id } }),
       agent: agent?.profile,
       scopes,
+      tools,
+      decision,
       issuedAt,
       expiresAt: Math.min(issuedAt + resource.accessTokenTtl, path ? endOf(path, issuedAt) : Infinity, parent?.claims.exp ?? Infinity),
       cnf: jkt === undefined ? undefined : { jkt },
@@ -134,9 +134,7 @@ export class ClientCredentialsGrant {
   }
 
   /** With a delegation, a parent token, or a task that is named. */
-  private async derivedTerms(
-    client: ClientRecord, request: ClientCredentialsRequest, resource: ResolvedResource, graph: ScopeGraph,
-  ): Promise<Pick<ClientCredentialsTerms, 'scopes' | 'parent' | 'place' | 'path' | 'subject'>> {
+  private async derivedTerms(client: ClientRecord, request: ClientCredentialsRequest, { resource, graph }: GrantGround): Promise<DerivedTerms> {
     const path = request.delegation_grant_id === undefined ? undefined : await this.onBehalf.path(request.delegation_grant_id, client);
     if (path) this.onBehalf.assertReaches(path, resource.identifier);
     const subject = path && await this.onBehalf.subject(path);
@@ -144,12 +142,7 @@ export class ClientCredentialsGrant {
     if (parent && parent.claims.aud !== resource.identifier) throw targetBeyondAuthority();
     const place = await this.lineage.place(client, request, { parent, path });
     const requested = parseScope(request.scope);
-    if (!path && !parent) {
-      const scopes = grantedScopes(graph, client, resource, requested);
-      assertImpersonal(graph, scopes);
-      if (scopes.length === 0) throw scopesBeyondAuthority([]);
-      return { scopes, place };
-    }
+    if (!path && !parent) return { scopes: ownScopes(client, request, { resource, graph }), place };
     const holders = [client.scopes, resource.scopes, ...(path ? [new Set(lastOf(path).scopes)] : []), ...(parent ? [new Set(parseScope(parent.claims.scope))] : [])];
     const made = authorizedScopes(graph, holders, requested, (name) => subject?.role === undefined || roleAllows(subject.role, name));
     if ('refused' in made) throw scopesBeyondAuthority(made.refused);
@@ -158,6 +151,14 @@ export class ClientCredentialsGrant {
     if (scopes.length === 0) throw scopesBeyondAuthority([]);
     return { scopes, parent, place, path, subject };
   }
+}
+
+/** What a client may have in its own right. */
+function ownScopes(client: ClientRecord, { scope }: ClientCredentialsRequest, { resource, graph }: Pick<GrantGround, 'resource' | 'graph'>): string[] {
+  const scopes = grantedScopes(graph, client, resource, parseScope(scope));
+  assertImpersonal(graph, scopes);
+  if (scopes.length === 0) throw new errors.InvalidScope('the client has no scopes at this resource', scope ?? '');
+  return scopes;
 }
 
 /** Does the request name anything that the token would stand on beside its client? */

@@ -2,22 +2,20 @@ import { Injectable } from '@nestjs/common';
 import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
 import { epochSeconds } from '../../kernel/clock.js';
 import { parseScope } from '../../kernel/scope-set.js';
-import { AgentsService, type AgentRecord } from '../../modules/agents/agents.service.js';
 import { TOKEN_EXCHANGE } from '../../modules/clients/client-registration.service.js';
 import type { ClientRecord } from '../../modules/clients/clients.service.js';
-import { ResourcesService, type ResolvedResource } from '../../modules/resources/resources.service.js';
-import { ScopesService } from '../../modules/scopes/scopes.service.js';
 import { ExchangeAuthority, type ExchangeTerms } from '../../modules/tokens/exchange-authority.service.js';
 import { delegationFacts } from '../../modules/tokens/delegation-facts.js';
 import { GrantedTokens } from '../../modules/tokens/granted-tokens.service.js';
+import type { JudgedToken } from '../../modules/tokens/issuance-policies.service.js';
 import { endOf } from '../../modules/tokens/on-behalf.service.js';
 import { descentFrom, TokenLineage, type TaskPlace, type TaskRequest } from '../../modules/tokens/token-lineage.service.js';
 import { exchangeMalformed } from '../../modules/tokens/tokens.errors.js';
 import { Config } from '../../platform/config/config.js';
 import { clientRecordOf } from '../clients.js';
 import { grantHelpers } from '../provider-internals.js';
-import { resolveResource } from '../resource-access.js';
 import { onTheWire } from '../wire-errors.js';
+import { GrantGrounds, type GrantGround } from './grant-grounds.service.js';
 import { readLaunch, type Launch, type LaunchParameters } from './launch.js';
 import { asInvalidGrant, tokenResponse } from './token-response.js';
 
@@ -28,7 +26,7 @@ const TAKEN = new Set([ACCESS_TOKEN, JWT]);
 
 const PARAMETERS = [
   'subject_token', 'subject_token_type', 'actor_token', 'actor_token_type', 'requested_token_type', 'audience', 'resource', 'scope', 'delegation_grant_id',
-  'task_id', 'parent_task_id', 'task_description', 'agent_instance_id', 'launch_reason', 'delegation_purpose',
+  'task_id', 'parent_task_id', 'task_description', 'required_tools', 'agent_instance_id', 'launch_reason', 'delegation_purpose',
 ] as const;
 
 interface ExchangeRequest extends TaskRequest, LaunchParameters {
@@ -40,13 +38,14 @@ interface ExchangeRequest extends TaskRequest, LaunchParameters {
   readonly audience?: string | string[];
   readonly resource?: string | string[];
   readonly scope?: string;
+  readonly required_tools?: string;
   readonly delegation_grant_id?: string;
 }
 
 interface Exchange {
   readonly terms: ExchangeTerms;
-  readonly resource: ResolvedResource;
-  readonly agent?: AgentRecord;
+  readonly judged: JudgedToken;
+  readonly ground: GrantGround;
   readonly place: TaskPlace;
   readonly launch: Launch;
   readonly issuedType: string;
@@ -59,15 +58,14 @@ interface Exchange {
  * 3. The authority is a delegation from the one the subject token speaks for, or that acts with it, to the actor – or the
  *    subject token itself, when the requester holds it already and only wants less. `ExchangeAuthority` decides.
  * 4. Scope, audience and lifetime are at most those of the subject token and of the delegation.
- * 5. The new token names the chain of actors (section 4.1), descends from the subject token, and is bound to the requester's key.
+ * 5. The tools are those of the agent that such a token is good for; the policies have a say on every scope and tool.
+ * 6. The new token names the chain of actors (section 4.1), descends from the subject token, and is bound to the requester's key.
  */
 @Injectable()
 export class TokenExchangeGrant {
   constructor(
     private readonly config: Config,
-    private readonly scopes: ScopesService,
-    private readonly resources: ResourcesService,
-    private readonly agents: AgentsService,
+    private readonly grounds: GrantGrounds,
     private readonly authority: ExchangeAuthority,
     private readonly lineage: TokenLineage,
     private readonly tokens: GrantedTokens,
@@ -88,32 +86,34 @@ export class TokenExchangeGrant {
     checkTypes(request);
     if (!client.organizationId) throw new errors.UnauthorizedClient('this client acts for people only');
     const launch = readLaunch(request);
-    const agent = client.kind === 'agent' ? await this.agents.findCached(client.id) : undefined;
-    if (client.kind === 'agent' && agent?.status !== 'active') throw new errors.InvalidGrant('the agent is not active');
-    const graph = await this.scopes.graphOf(client.organizationId);
     const parties = await this.authority.parties(client, request.subject_token!, request.actor_token);
     const target = oneTarget(request) ?? parties.subject.claims.aud;
-    const resource = await resolveResource(this.resources, client, target);
+    const ground = await this.grounds.of(client, target);
+    const { resource, graph } = ground;
     const issuedType = request.requested_token_type ?? ACCESS_TOKEN;
     if (issuedType === JWT && resource.tokenFormat !== 'jwt') throw exchangeMalformed('Tokens for this resource are opaque: ask for an access token.');
     const terms = await this.authority.terms(client, parties, { graph, resource, requested: parseScope(request.scope), delegationGrantId: request.delegation_grant_id });
     const { subject: parent } = terms;
-    const place = await this.lineage.place(client, request, { parent, path: terms.path });
-    return { terms, resource, agent, launch, issuedType, place: terms.isSelf ? place : ownPlace(place, parent.row.taskId) };
+    const asked = await this.lineage.place(client, request, { parent, path: terms.path });
+    const place = terms.isSelf ? asked : ownPlace(asked, parent.row.taskId);
+    const judged = await this.grounds.judge(client, ground, {
+      grantType: TOKEN_EXCHANGE, scopes: terms.scopes, areScopesRequested: request.scope !== undefined, requiredTools: request.required_tools, path: terms.path, parent, place, act: terms.act,
+      onBehalfOf: terms.act && parent.claims.sub, launch,
+    });
+    return { terms, judged, ground, launch, issuedType, place };
   }
 
-  private async issue(client: ClientRecord, { terms, resource, agent, place, launch, issuedType }: Exchange, jkt?: string): Promise<Record<string, unknown>> {
-    const { subject: { claims, row }, path, act, scopes, role } = terms;
+  private async issue(client: ClientRecord, { terms, judged, ground: { resource, agent }, place, launch, issuedType }: Exchange, jkt?: string): Promise<Record<string, unknown>> {
+    const { subject: { claims, row }, path, act, role } = terms;
     const issuedAt = epochSeconds();
     const issued = await this.tokens.issue({
       grantType: TOKEN_EXCHANGE,
-      issuer: this.config.issuer,
       clientId: client.id,
       organizationId: row.organizationId,
       subject: { kind: row.userId !== null ? 'user' : row.agentId !== null ? 'agent' : 'client', id: claims.sub },
       role,
       agent: agent?.profile,
-      scopes,
+      ...judged,
       act,
       issuedAt,
       expiresAt: Math.min(issuedAt + resource.accessTokenTtl, claims.exp, path ? endOf(path, issuedAt) : Infinity),
