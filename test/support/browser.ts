@@ -32,7 +32,7 @@ export class FormBrowser {
     if (!action) throw new Error(`no form on ${page.url}:\n${page.html.slice(0, 2000)}`);
     const inputs = [...page.html.matchAll(/<input[^>]*type="(?:hidden|checkbox)"[^>]*>/g)].map(([tag]) => tag)
       .filter((tag) => tag.includes('type="hidden"') || (/\schecked[\s>]/.test(tag) && !unticked.includes(attribute(tag, 'value'))));
-    const body = new URLSearchParams(inputs.map((tag) => [attribute(tag, 'name'), attribute(tag, 'value')]));
+    const body = new URLSearchParams(inputs.map((tag): [string, string] => [attribute(tag, 'name'), attribute(tag, 'value')]));
     for (const [name, value] of Object.entries(fields)) body.set(name, value);
     return this.open(new URL(unescape(action), page.url).href, { method: 'POST', body: body.toString(), headers: { 'content-type': 'application/x-www-form-urlencoded' } });
   }
