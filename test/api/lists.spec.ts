@@ -19,7 +19,8 @@ const GROW: Readonly<Record<string, (index: number) => Promise<unknown>>> = {
   '/api/delegations': (index) => delegation(index),
   '/api/organizations': (index) => make('/api/organizations', { name: `organization ${index}` }),
   '/api/resources': (index) => make('/api/resources', { identifier: `https://api${index}.example`, name: `API ${index}` }),
-  '/api/scopes': (index) => make('/api/scopes', { name: `thing${index}:read` }),
+  '/api/scopes': (index) => make('/api/scopes', { name: `widget${index}:read` }),
+  '/api/tools': (index) => make('/api/tools', { name: `tool${index}` }),
   '/api/users': () => addPerson(server, token, 'member'),
   '/api/admin/tokens': () => bootstrapToken(server),
   '/api/users/me/consents': (index) => consent(index),
@@ -115,11 +116,11 @@ describe('every list', () => {
   });
 
   it('goes on when the row that a page ended with is gone', async () => {
-    const first = await page('/api/scopes', 'limit=1&q=thing');
+    const first = await page('/api/scopes', 'limit=1&q=widget');
     const gone = first.data[0]!;
-    const rest = (await page('/api/scopes', 'limit=200&q=thing')).data.slice(1).map(({ id }) => id);
+    const rest = (await page('/api/scopes', 'limit=200&q=widget')).data.slice(1).map(({ id }) => id);
     expect((await call(server, 'DELETE', `/api/scopes/${String(gone['id'])}`, { token })).status).toBe(204);
-    expect((await page('/api/scopes', `limit=200&q=thing&cursor=${first.next_cursor!}`)).data.map(({ id }) => id)).toEqual(rest);
+    expect((await page('/api/scopes', `limit=200&q=widget&cursor=${first.next_cursor!}`)).data.map(({ id }) => id)).toEqual(rest);
   });
 
   it('takes a limit of 1 to 200 and nothing else', async () => {

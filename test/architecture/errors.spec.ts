@@ -8,6 +8,9 @@ const ONE_MEANING_IN_SEVERAL_PLACES: Readonly<Record<string, string>> = {
   insufficient_scope: 'the token lacks a scope, found by the guard or by a route that asks only in some cases',
   invalid_credentials: 'who they say they are and what they know do not fit, of people and of agents',
   invalid_cursor: 'the cursor is not of this list, or not of this server',
+  invalid_grant: 'OAuth has one code for whatever a token cannot stand on (RFC 6749 section 5.2)',
+  invalid_request: 'what was sent makes no sense, in the words of OAuth as in ours',
+  invalid_scope: 'OAuth has one code for scopes that cannot be had (RFC 6749 section 5.2)',
   invalid_token: 'the token is not valid here',
   too_many_sign_ins: 'too many attempts to prove who one is, of people and of agents',
 };

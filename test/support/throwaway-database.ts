@@ -47,7 +47,8 @@ export async function throwawayDatabase(entities: NonNullable<DataSourceOptions[
 
   const name = `legate_test_${randomBytes(6).toString('hex')}`;
   const url = await copyTemplateDatabase(server, name);
-  const dataSource = await new DataSource({ ...options, url, extra: { max: 10, connectionTimeoutMillis: 10_000 } }).initialize();
+  // As the server has it: compiling takes longer than any statement here.
+  const dataSource = await new DataSource({ ...options, url, extra: { max: 10, connectionTimeoutMillis: 10_000, options: '-c jit=off' } }).initialize();
   return {
     dataSource,
     pool: { pool: poolOf(dataSource), isEmbedded: false },

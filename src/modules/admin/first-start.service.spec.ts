@@ -29,7 +29,7 @@ beforeAll(async () => { directory = await openDirectory([Client, ClientSecret, S
 afterAll(() => directory.drop());
 
 beforeEach(async () => {
-  await directory.dataSource.query('TRUNCATE organizations, users, setup_links CASCADE');
+  for (const table of ['organizations', 'users', 'clients', 'scopes', 'setup_links']) await directory.dataSource.query(`DELETE FROM ${table}`);
   recordedBefore = (await auditTrail(directory.dataSource)).length;
 });
 

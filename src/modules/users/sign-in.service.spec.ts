@@ -1,6 +1,6 @@
 import { jest } from '@jest/globals';
 import { hash as argon2Hash } from 'argon2';
-import { auditTrail, openDirectory, type Directory } from '../../../test/support/directory.js';
+import { auditTrail, MEMORY_COST, openDirectory, type Directory } from '../../../test/support/directory.js';
 import { now, useClock } from '../../kernel/clock.js';
 import { newId, type UserId } from '../../kernel/ids.js';
 import type { Organization } from '../organizations/organization.entity.js';
@@ -81,7 +81,7 @@ describe('signing in', () => {
     await directory.dataSource.getRepository(User).update({ id }, { passwordHash: older });
     await verify(PASSWORD);
     const upgraded = (await directory.users.findById(id))!;
-    expect(upgraded.passwordHash).toContain('m=19456,t=2,p=1');
+    expect(upgraded.passwordHash).toContain(`m=${MEMORY_COST},t=2,p=1`);
     expect(upgraded.signInsEndedAt).toBeNull();
     const { hashed } = directory.hasher;
     await verify(PASSWORD);

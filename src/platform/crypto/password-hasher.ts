@@ -4,7 +4,7 @@ import { argon2id, hash as argon2Hash, needsRehash as argon2NeedsRehash, verify 
 import { passwordHashingBusy } from './crypto.errors.js';
 
 /** OWASP Password Storage Cheat Sheet: argon2id with 19 MiB, two passes, one lane. */
-const PARAMETERS = { type: argon2id, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
+const PARAMETERS = { type: argon2id, memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 const LONGEST_QUEUE = 64;
 const RETRY_AFTER_SECONDS = 2;
 
@@ -16,13 +16,17 @@ const RETRY_AFTER_SECONDS = 2;
  * keyboard or system ("é" as one code point or as two, full-width letters from an input method) must open the same door.
  */
 export class PasswordHasher {
+  readonly #parameters: typeof PARAMETERS;
   readonly #slots: number;
   readonly #longestQueue: number;
   readonly #waiting: (() => void)[] = [];
   #running = 0;
-  readonly #nobody = hashOfNobody();
+  readonly #nobody: string;
 
-  constructor(limits: { slots?: number; longestQueue?: number } = {}) {
+  /** @param limits `memoryCost` in KiB: tests of what happens around hashing need not pay its price */
+  constructor(limits: { slots?: number; longestQueue?: number; memoryCost?: number } = {}) {
+    this.#parameters = { ...PARAMETERS, memoryCost: limits.memoryCost ?? PARAMETERS.memoryCost };
+    this.#nobody = hashOfNobody(this.#parameters.memoryCost);
     this.#slots = limits.slots ?? Math.max(1, availableParallelism() - 1);
     this.#longestQueue = limits.longestQueue ?? LONGEST_QUEUE;
   }
@@ -37,7 +41,7 @@ export class PasswordHasher {
    * @throws DomainError `password_hashing_busy`
    */
   hash(password: string): Promise<string> {
-    return this.#inTurn(() => argon2Hash(password.normalize('NFKC'), PARAMETERS));
+    return this.#inTurn(() => argon2Hash(password.normalize('NFKC'), this.#parameters));
   }
 
   /**
@@ -51,7 +55,7 @@ export class PasswordHasher {
 
   /** Was it made under older parameters? Then hash again at the next successful sign-in. */
   needsRehash(hash: string): boolean {
-    return argon2NeedsRehash(hash, PARAMETERS);
+    return argon2NeedsRehash(hash, this.#parameters);
   }
 
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -72,8 +76,8 @@ export class PasswordHasher {
 }
 
 /** The hash of no password, but checked at the same price, so that an unknown name answers as slowly as a known one. */
-export function hashOfNobody(): string {
-  return `$argon2id$v=19$m=${PARAMETERS.memoryCost},t=${PARAMETERS.timeCost},p=${PARAMETERS.parallelism}$${unpadded(16)}$${unpadded(32)}`;
+export function hashOfNobody(memoryCost = PARAMETERS.memoryCost): string {
+  return `$argon2id$v=19$m=${memoryCost},t=${PARAMETERS.timeCost},p=${PARAMETERS.parallelism}$${unpadded(16)}$${unpadded(32)}`;
 }
 
 function unpadded(bytes: number): string {
