@@ -16,6 +16,8 @@ const TAGS = {
   clients: 'OAuth clients other than agents: applications, and resource servers that introspect tokens.',
   resources: 'APIs and MCP servers that accept the tokens of this server.',
   scopes: 'What can be asked for.',
+  decisions: 'OpenID AuthZEN 1.0: whoever enforces decisions asks for them here.',
+  policies: 'Rules about who may do what, when; why they decide as they do, and what another one would change.',
   users: 'People; your own account, and what you have allowed applications and agents to do.',
   organizations: 'Tenants, their members, and the enrolment of agents.',
   admin: 'Tokens and signing keys, for those who run the server.',

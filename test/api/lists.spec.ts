@@ -10,6 +10,7 @@ let server: TestServer;
 let token: string;
 let organizationId: string;
 let ownId: string;
+let policyId: string | undefined;
 let lists: ApiOperation[];
 
 /** How each list gets longer by one. A list that is missing here fails the test. */
@@ -18,6 +19,8 @@ const GROW: Readonly<Record<string, (index: number) => Promise<unknown>>> = {
   '/api/clients': (index) => make('/api/admin/clients/register', { client_name: `client ${index}`, grant_types: ['client_credentials'], scopes: ['agents:read'] }),
   '/api/delegations': (index) => delegation(index),
   '/api/organizations': (index) => make('/api/organizations', { name: `organization ${index}` }),
+  '/api/policies': (index) => make('/api/policies', { name: `policy ${index}`, rule: { effect: 'deny', who: { users: ['nobody'] } } }),
+  '/api/policies/{id}/versions': () => changedPolicy(),
   '/api/resources': (index) => make('/api/resources', { identifier: `https://api${index}.example`, name: `API ${index}` }),
   '/api/scopes': (index) => make('/api/scopes', { name: `widget${index}:read` }),
   '/api/tools': (index) => make('/api/tools', { name: `tool${index}` }),
@@ -62,12 +65,17 @@ async function delegation(index: number): Promise<void> {
   await make('/api/delegations', { agent_id: credentials.client_id, scopes: ['agents:read'] });
 }
 
+async function changedPolicy(): Promise<void> {
+  policyId ??= String((await make('/api/policies', { name: 'changed', rule: { effect: 'deny', who: { users: ['nobody'] } } }))['id']);
+  await call(server, 'PUT', `/api/policies/${policyId}`, { token, body: { description: `change ${Math.random()}` } });
+}
+
 function keyOf(row: Record<string, unknown>): string {
-  return String(row['id'] ?? row['token_id'] ?? row['client_id'] ?? row['name']);
+  return String(row['id'] ?? row['token_id'] ?? row['client_id'] ?? row['version'] ?? row['name']);
 }
 
 function at(path: string): string {
-  return withParameters(path, parametersOf(path).map((prefix) => (prefix.includes('/principal/') ? ownId : organizationId)));
+  return withParameters(path, parametersOf(path).map((prefix) => (prefix.includes('/principal/') ? ownId : prefix.includes('/policies/') ? policyId! : organizationId)));
 }
 
 async function page(path: string, query: string): Promise<Page> {

@@ -37,6 +37,7 @@ export interface Tenant {
   readonly enrolmentToken: string;
   /** From the owner to the agent. */
   readonly delegationId: string;
+  readonly policyId: string;
 }
 
 /**
@@ -75,6 +76,7 @@ export async function makeTenant(server: ServerAddress, administrator: string, n
   const clientMachine = await machine(String(client['client_id']), String(client['client_secret']), 'clients');
   const consents = await call<{ data: { id: string; client: { client_id: string } }[] }>(server, 'GET', '/api/users/me/consents', { token });
   const delegation = await make('/api/delegations', { agent_id: agentMachine.id, scopes: [`${slug}:read`], purpose: `${name} delegation`, max_depth: 1 });
+  const policy = await make('/api/policies', { name: `${name} policy`, rule: { effect: 'deny', who: { users: ['nobody'] } } });
   const enrolment = await make(`/api/organizations/${id}/enrolment-token`, {});
   return {
     id, slug, name,
@@ -91,6 +93,7 @@ export async function makeTenant(server: ServerAddress, administrator: string, n
     tokenId: decodeJwt(token).jti!,
     enrolmentToken: String(enrolment['enrolment_token']),
     delegationId: String(delegation['id']),
+    policyId: String(policy['id']),
   };
 }
 
@@ -107,7 +110,7 @@ export function marksOf(tenant: Tenant): string[] {
   const machines = [tenant.agent, tenant.client].flatMap(({ id, secretId }) => [id, secretId]);
   return [
     tenant.id, tenant.slug, tenant.name, ...people, ...machines, tenant.application.clientId, tenant.scope.id, tenant.resource.id, tenant.opaqueResource.id,
-    tenant.consentId, tenant.tokenId, tenant.delegationId, ...Object.values(tenant.tokens).map((token) => decodeJwt(token).jti!),
+    tenant.consentId, tenant.tokenId, tenant.delegationId, tenant.policyId, ...Object.values(tenant.tokens).map((token) => decodeJwt(token).jti!),
   ];
 }
 

@@ -3,11 +3,12 @@ import { RefusalRecorder } from '../../platform/http/refusal-recorder.js';
 import { AuditHealth } from './audit-health.service.js';
 import { AuditLog } from './audit-log.service.js';
 import { Endings } from './endings.service.js';
+import { RecordedDecisions } from './recorded-decisions.service.js';
 import { RequestRefusals } from './request-refusals.service.js';
 
 @Global()
 @Module({
-  providers: [AuditLog, AuditHealth, Endings, { provide: RefusalRecorder, useClass: RequestRefusals }],
-  exports: [AuditLog, Endings, RefusalRecorder],
+  providers: [AuditLog, AuditHealth, Endings, RecordedDecisions, { provide: RefusalRecorder, useClass: RequestRefusals }],
+  exports: [AuditLog, Endings, RecordedDecisions, RefusalRecorder],
 })
 export class AuditModule {}

@@ -15,7 +15,7 @@ export const API_SCOPES = {
   'resources:write': 'Add, change and remove APIs and MCP servers that accept tokens of this server.',
   'policies:read': 'See the policies that decide what is allowed.',
   'policies:write': 'Add, change and remove policies.',
-  'decisions:evaluate': 'Ask whether somebody may do something, and who may do what.',
+  'decisions:evaluate': 'Ask whether a request is allowed, and who may do what to what.',
   'delegations:read': 'See what people have delegated to agents.',
   'delegations:write': 'Delegate authority to agents and take it back.',
   'tasks:read': 'See the tasks that agents work on.',

@@ -47,7 +47,7 @@ interface Declaration {
 const DECLARED: Readonly<Record<string, Declaration>> = {
   'subject.id': { type: 'text', isCertain: true },
   'subject.type': { type: 'text', isCertain: true },
-  'subject.status': { type: 'text', of: ['agent', 'client'] },
+  'subject.status': { type: 'text' },
   'subject.agent_type': { type: 'text', of: ['agent'] },
   'subject.agent_model': { type: 'text', of: ['agent'] },
   'subject.agent_provider': { type: 'text', of: ['agent'] },

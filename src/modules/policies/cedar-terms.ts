@@ -45,6 +45,12 @@ function joined(type: string, id: string): string {
   return `${type.replaceAll('%', '%25').replaceAll(':', '%3A')}:${id}`;
 }
 
+/** What `joined` was made of. */
+export function unjoined(id: string): EntityName {
+  const colon = id.indexOf(':');
+  return { type: id.slice(0, colon).replaceAll('%3A', ':').replaceAll('%25', '%'), id: id.slice(colon + 1) };
+}
+
 export const PRINCIPAL: Expr = { Var: 'principal' };
 export const RESOURCE: Expr = { Var: 'resource' };
 export const ACTION: Expr = { Var: 'action' };

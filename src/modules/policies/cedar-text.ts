@@ -1,6 +1,7 @@
 import type { ActionConstraint, DetailedError, EntityUidJson, Expr, PolicyJson, PrincipalConstraint, ResourceConstraint } from '@cedar-policy/cedar-wasm/nodejs';
 import { declaredAttributes, parseAttributePath, pathText, type AttributePath, type Root } from './attribute.js';
 import { policyToJson } from './cedar.js';
+import { unjoined } from './cedar-terms.js';
 import type { Read } from './compile-condition.js';
 import type { Compilation } from './compile-rule.js';
 import type { CedarRule, RuleProblem } from './policy-rule.js';
@@ -103,16 +104,17 @@ function leadsTo(chain: AttributePath, path: AttributePath): boolean {
 }
 
 function selectorOf({ principal, action, resource }: PolicyJson): Selector {
-  const subjects = matchesOf(principal, { Agent: 'agent', User: 'user', Client: 'client' });
-  const resources = matchesOf(resource, { Scope: 'scope', Tool: 'tool', Resource: 'resource' });
+  const subjects = matchesOf(principal, 'Subject', { Agent: 'agent', User: 'user', Client: 'client' });
+  const resources = matchesOf(resource, 'Entity', { Scope: 'scope', Tool: 'tool', Resource: 'resource' });
   const actions = actionsOf(action);
   return { ...(subjects && { subjects }), ...(actions && { actions }), ...(resources && { resources }) };
 }
 
-/** Types without one of their own are found by evaluating: `Entity::"record:record-1"` says nothing that an index could use. */
-function matchesOf(constraint: PrincipalConstraint | ResourceConstraint, types: Readonly<Record<string, string>>): Match[] | undefined {
+/** @param rest the Cedar type of all that have none of their own: `Entity::"record:record-1"` */
+function matchesOf(constraint: PrincipalConstraint | ResourceConstraint, rest: string, types: Readonly<Record<string, string>>): Match[] | undefined {
   if (constraint.op === '==' && 'entity' in constraint) {
     const { type, id } = uid(constraint.entity);
+    if (type === rest && id.includes(':')) return [unjoined(id)];
     return types[type] === undefined ? undefined : [{ type: types[type], id }];
   }
   if (constraint.op === 'is' && types[constraint.entity_type] !== undefined) return [{ type: types[constraint.entity_type]! }];

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
-import { checkPolicy } from './compile-policy.js';
+import type { OrganizationId } from '../../kernel/ids.js';
+import { checkPolicy, compilePolicy } from './compile-policy.js';
 import type { CompiledRule } from './compile-rule.js';
 import { MOST_POLICIES, readPolicyFile, type PolicyFile, type WrittenPolicy } from './policy-file.js';
 import type { SetPolicy } from './policy-set.js';
@@ -49,6 +50,17 @@ export async function compileFiles(files: readonly PolicyFile[], known: Installa
   }
   if (problems.length > 0) return { problems };
   return { policies, version: createHash('sha256').update(JSON.stringify(written.map(({ id, rule }) => [id, rule]))).digest('hex').slice(0, 12) };
+}
+
+/** Those that can concern an organization, which gets to see no other organization's id in them. */
+export function forOrganization(policies: readonly InstallationPolicy[], organizationId: OrganizationId): InstallationPolicy[] {
+  return policies.filter(({ compiled: { selector } }) => selector.organizations?.includes(organizationId) ?? true).map((policy) => {
+    const { rule } = policy as { rule: { who?: { organizations?: string[] } } };
+    if (!rule.who?.organizations) return policy;
+    const shown = { ...rule, who: { ...rule.who, organizations: [organizationId] } };
+    const compiled = compilePolicy(shown);
+    return { ...policy, rule: shown, compiled: 'problems' in compiled ? policy.compiled : compiled };
+  });
 }
 
 /** Checking takes milliseconds, in which nothing else happens: requests come in between. */

@@ -8,6 +8,7 @@ type Question = Omit<StatefulAuthorizationCall, 'preparsedPolicySetId'>;
 
 /** About 3 KB each, in memory that the engine never gives back. */
 const MOST_POLICIES = 8000;
+let instances = 0;
 
 /**
  * Keeps policies parsed inside the engine, so that a question costs no parsing. The engine knows parsed sets by name, and can
@@ -19,6 +20,8 @@ export class ParsedSets {
   private readonly free: string[] = [];
   private count = 0;
   private named = 0;
+  /** The names of one are not those of another: the engine knows them all. */
+  private readonly serial = instances += 1;
 
   constructor(private readonly mostPolicies = MOST_POLICIES) {}
 
@@ -41,7 +44,7 @@ export class ParsedSets {
       this.count -= sizeOf(oldest);
       this.free.push(name);
     }
-    const name = this.free.pop() ?? `set ${this.named += 1}`;
+    const name = this.free.pop() ?? `${this.serial}/${this.named += 1}`;
     const answer = preparsePolicySet(name, { staticPolicies: policies });
     if (answer.type === 'failure') {
       this.free.push(name);

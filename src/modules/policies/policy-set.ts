@@ -6,6 +6,7 @@ import type { CompiledRule } from './compile-rule.js';
 import type { Decision, DecisionRequest } from './decision.js';
 import type { ParsedSets, PoliciesById } from './parsed-sets.js';
 import { PolicyIndex } from './policy-index.js';
+import type { Match } from './selector.js';
 import { cedarInput, factsOf } from './request-facts.js';
 import { scopeRelations, type ScopeOrder, type ScopeRelations } from './scope-relations.js';
 import { standingOf, type ScopeKnowledge } from './standing.js';
@@ -28,6 +29,14 @@ export interface Plan {
   readonly reads: readonly Read[];
   /** Does one of them read the time to the millisecond? Then no two decisions are alike. */
   readonly readsTime: boolean;
+}
+
+/** What policies name, without wildcards: what a search can find beside what the organization has. */
+export interface Named {
+  /** Ids by type. */
+  readonly subjects: ReadonlyMap<string, readonly string[]>;
+  readonly resources: ReadonlyMap<string, readonly string[]>;
+  readonly actions: readonly string[];
 }
 
 export interface Question {
@@ -58,13 +67,24 @@ let plansMade = 0;
 export class PolicySet {
   private readonly index: PolicyIndex;
   private readonly plans = new BoundedMap<string, Plan>(MOST_PLANS);
+  /** Those that `scopeRelations` looks at, beginnings among them. */
   private readonly namedScopes: readonly string[];
+  private namedAll?: Named;
   private readonly relations = new WeakMap<ScopeOrder, BoundedMap<string, ScopeRelations>>();
 
   constructor(readonly policies: readonly SetPolicy[], readonly version: string, private readonly engine: Engine) {
     const selectors = policies.map(({ compiled }) => compiled.selector);
     this.index = new PolicyIndex(selectors);
     this.namedScopes = [...new Set(selectors.flatMap(({ resources = [] }) => resources.flatMap(({ isScope, id }) => (isScope && id !== undefined ? [id] : []))))];
+  }
+
+  get named(): Named {
+    const selectors = this.policies.map(({ compiled }) => compiled.selector);
+    return this.namedAll ??= {
+      subjects: idsByType(selectors.flatMap(({ subjects = [] }) => subjects)),
+      resources: idsByType(selectors.flatMap(({ resources = [] }) => resources)),
+      actions: [...new Set(selectors.flatMap(({ actions = [] }) => actions.flatMap(({ name, isPrefix }) => (isPrefix ? [] : [name]))))],
+    };
   }
 
   decide(request: DecisionRequest, order: ScopeOrder): Outcome {
@@ -126,6 +146,15 @@ export class PolicySet {
     if (!relations) known.set(scope, relations = isAlone ? { coveredBy: [scope], overlaps: [scope] } : scopeRelations(order, this.namedScopes, scope));
     return relations;
   }
+}
+
+function idsByType(matches: readonly Match[]): Map<string, string[]> {
+  const ids = new Map<string, Set<string>>();
+  for (const { type, id, isPrefix, isScope } of matches) {
+    if (id === undefined || isPrefix || (isScope && id.endsWith('*'))) continue;
+    ids.set(type, (ids.get(type) ?? new Set()).add(id));
+  }
+  return new Map([...ids].map(([type, some]) => [type, [...some]]));
 }
 
 /** Each once. An attribute that two policies read as two types is read as both: whichever it is not, Cedar reports as an error. */

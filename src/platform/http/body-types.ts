@@ -1,5 +1,6 @@
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { errorCodes, type FastifyInstance, type FastifyRequest } from 'fastify';
+import { bodyNotJson, isAuthzen } from './authzen-binding.js';
 
 interface BodyTypes {
   readonly takesForm?: boolean;
@@ -14,7 +15,8 @@ export const TakesForm = () => RouteConfig({ takesForm: true } satisfies BodyTyp
  */
 export function takeJsonAlone(server: FastifyInstance): void {
   server.addHook('onRequest', (request, _reply, done) => {
-    done(hasBody(request) && !isTaken(request) ? new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE() : undefined);
+    if (!hasBody(request) || isTaken(request)) done();
+    else done(isAuthzen(request) ? bodyNotJson() : new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE());
   });
 }
 

@@ -4,6 +4,7 @@ import type { FastifyServerOptions } from 'fastify';
 import { Config } from '../config/config.js';
 import { Metrics } from '../metrics/metrics.js';
 import { serveMetrics } from '../metrics/metrics-endpoint.js';
+import { echoRequestIds } from './authzen-binding.js';
 import { takeJsonAlone } from './body-types.js';
 import { DOCUMENTATION_PATH } from './documentation-page.js';
 import { requestIdOf } from './open-request.js';
@@ -59,6 +60,7 @@ export function configureHttp(app: NestFastifyApplication, openApi?: OpenApiOpti
     done();
   });
   takeJsonAlone(server);
+  echoRequestIds(server);
   app.useSecurityHeaders(securityHeaders(config));
   serveMetrics(server, config, app.get(Metrics));
   serveOpenApi(app, config, openApi);

@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Config } from '../config/config.js';
 import { Log } from '../logging/log.js';
 import { Sparingly } from '../logging/sparingly.js';
+import { isAuthzen, writeSentence } from './authzen-binding.js';
 import { requestIdOf } from './open-request.js';
 import { toProblem, type ProblemAnswer } from './problem.js';
 import { RouteTable } from './route-table.js';
@@ -27,6 +28,7 @@ export class ProblemFilter implements ExceptionFilter {
     const answer = this.answerTo(error, host.switchToHttp().getRequest<FastifyRequest>(), requestId);
     this.record(error, answer, requestId);
     if (raw.headersSent) raw.destroy();
+    else if ('raw' in response && isAuthzen(host.switchToHttp().getRequest<FastifyRequest>())) writeSentence(response, answer);
     else writeProblem(raw, answer, 'raw' in response ? response : undefined);
   }
 
