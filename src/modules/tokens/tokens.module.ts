@@ -19,6 +19,7 @@ import { CallerDescription } from './caller-description.service.js';
 import { ClientTokens } from './client-tokens.service.js';
 import { ConsentGrant } from './consent-grant.entity.js';
 import { ConsentGrants } from './consent-grants.service.js';
+import { ConsentUpkeep } from './consent-upkeep.service.js';
 import { ConsentsController } from './consents.controller.js';
 import { ExchangeAuthority } from './exchange-authority.service.js';
 import { GrantedTokens } from './granted-tokens.service.js';
@@ -45,7 +46,7 @@ import { TokenVerifier } from './token-verifier.service.js';
   imports: [OrganizationsModule, UsersModule, ScopesModule, ResourcesModule, ClientsModule, AgentsModule, DelegationModule, TasksModule, TypeOrmModule.forFeature([ConsentGrant, LedgerToken])],
   controllers: [QuickStartController, AgentTokensController, OrganizationSwitchController, ConsentsController],
   providers: [
-    TokenLedger, LedgerUpkeep, TokenVerifier, TokenIssuer, TokenRevocation, TokenDirectory, TokenLineage, OnBehalf, ExchangeAuthority, GrantedTokens, ConsentGrants, OwnConsents, OwnApi,
+    TokenLedger, LedgerUpkeep, TokenVerifier, TokenIssuer, TokenRevocation, TokenDirectory, TokenLineage, OnBehalf, ExchangeAuthority, GrantedTokens, ConsentGrants, ConsentUpkeep, OwnConsents, OwnApi,
     ClientTokens, QuickStartRegistration, AgentPasswordCheck, AgentLogin, AgentPasswordChange, TokenRenewal, AgentTokens, CallerDescription, OrganizationSwitch,
     { provide: CallerAuthenticator, useClass: AccessTokenAuthenticator },
   ],
