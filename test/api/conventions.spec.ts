@@ -36,7 +36,7 @@ const name = ({ method, path }: ApiOperation) => `${method} ${path}`;
 /** RFC 9457, and nothing in it that was not meant for the caller. */
 function expectProblem(answer: Answer, status: number, code: string, where: string): void {
   expect({ where, status: answer.status, body: answer.body }).toEqual({
-    where, status, body: expect.objectContaining({ type: 'about:blank', title: expect.any(String), status, code, detail: expect.stringMatching(/^[A-Z].*[.…]$/), instance: answer.headers.get('x-request-id') }),
+    where, status, body: expect.objectContaining({ type: 'about:blank', title: expect.any(String), status, code, detail: expect.stringMatching(/^([A-Z]|"[^"]+" ).*[.…]$/), instance: answer.headers.get('x-request-id') }),
   });
   expect(answer.headers.get('content-type')).toBe('application/problem+json');
   expect(JSON.stringify(answer.body)).not.toMatch(/node_modules|\.js:\d+|at \w+ \(/);
