@@ -48,7 +48,9 @@ describe('a body', () => {
     // The page of the first start sends its form without script too; the one-time secret in it is what no other site knows.
     const isSetUpByForm = ([{ path }, contentType]: readonly [ApiOperation, string]) => path === '/api/setup' && contentType.endsWith('urlencoded');
     await concurrently(pairs(withBody(), others).filter((pair) => !isSetUpByForm(pair)), async ([operation, contentType]) => {
-      expectProblem(await send(operation, 'name=x', contentType), 415, 'unsupported_media_type', `${name(operation)} ${contentType}`);
+      const answer = await send(operation, 'name=x', contentType);
+      expectProblem(answer, 415, 'unsupported_media_type', `${name(operation)} ${contentType}`);
+      expect(answer.body['detail']).toMatch(operation.path === '/api/setup' ? /JSON or a form/ : /must be JSON,/);
     });
   });
 
