@@ -15,6 +15,7 @@ import { ClientCredentialsGrant } from './grants/client-credentials.service.js';
 import { ProtocolGrants } from './grants/protocol-grants.service.js';
 import { TokenExchangeGrant } from './grants/token-exchange.service.js';
 import { ConsentPresenter } from './interactions/consent-presenter.service.js';
+import { InteractionErrors } from './interactions/interaction-errors.service.js';
 import { InteractionsController } from './interactions/interactions.controller.js';
 import { Interactions } from './interactions/interactions.service.js';
 import { LandingPageController } from './pages/landing-page.controller.js';
@@ -32,7 +33,7 @@ import { ProtocolUpkeep } from './upkeep.service.js';
   imports: [OrganizationsModule, UsersModule, ScopesModule, ResourcesModule, ClientsModule, AgentsModule, DelegationModule],
   controllers: [InteractionsController, LandingPageController, SetupPageController],
   providers: [
-    AccessTokenFormat, Accounts, ActingOnConsent, AtomicGrants, ClientCredentialsGrant, ConsentPresenter, FastPath, Interactions, Pages, ProtocolGrants, ProtocolObjects,
+    AccessTokenFormat, Accounts, ActingOnConsent, AtomicGrants, ClientCredentialsGrant, ConsentPresenter, FastPath, InteractionErrors, Interactions, Pages, ProtocolGrants, ProtocolObjects,
     ProtocolPages, ProtocolPolicies, ProtocolServer, ProtocolStorage, ProtocolUpkeep, ProviderFactory, TokenExchangeGrant,
   ],
   exports: [ProtocolServer],
