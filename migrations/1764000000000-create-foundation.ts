@@ -48,11 +48,11 @@ export class CreateFoundation1764000000000 implements MigrationInterface {
         last_used_at timestamptz NOT NULL,
         PRIMARY KEY (account_id, network_hash)
       )`,
+      `CREATE INDEX sign_in_sources_age ON sign_in_sources (last_used_at)`,
       `CREATE TABLE setup_links (
         id uuid PRIMARY KEY,
         secret_hash bytea NOT NULL UNIQUE,
         expires_at timestamptz NOT NULL,
-        used_at timestamptz,
         created_at timestamptz NOT NULL DEFAULT now()
       )`,
 
@@ -201,6 +201,7 @@ export class CreateFoundation1764000000000 implements MigrationInterface {
       `CREATE INDEX consent_grants_user ON consent_grants (user_id, client_id)`,
       `CREATE INDEX consent_grants_organization ON consent_grants (organization_id)`,
       `CREATE INDEX consent_grants_client ON consent_grants (client_id)`,
+      `CREATE INDEX consent_grants_end ON consent_grants (least(revoked_at, expires_at))`,
       `CREATE TABLE tokens (
         token_id uuid NOT NULL,
         kind text NOT NULL CHECK (kind IN ('access_token', 'refresh_token')),

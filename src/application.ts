@@ -5,6 +5,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { apiDescription } from './api-description.js';
 import { AppModule } from './app.module.js';
 import { dispatchingServer, type DispatchParts } from './oidc/dispatch.js';
+import { InteractionErrors } from './oidc/interactions/interaction-errors.service.js';
 import { ProtocolServer } from './oidc/protocol-server.service.js';
 import type { Config } from './platform/config/config.js';
 import { configureHttp, fastifyOptions, serverOptions } from './platform/http/configure-http.js';
@@ -31,7 +32,7 @@ export async function createApplication(config: Config, log: Log): Promise<NestF
   });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.forRoot(config, log), adapter, { logger: new NestLog(log), abortOnError: false });
   app.useGlobalPipes(createValidationPipe());
-  app.useGlobalFilters(new ProblemFilter(config, log, app.get(RouteTable)));
+  app.useGlobalFilters(new ProblemFilter(config, log, app.get(RouteTable), app.get(InteractionErrors)));
   configureHttp(app, apiDescription(config));
   const observer = app.get(RequestObserver);
   const protocol = app.get(ProtocolServer);

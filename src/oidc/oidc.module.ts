@@ -16,6 +16,7 @@ import { GrantGrounds } from './grants/grant-grounds.service.js';
 import { ProtocolGrants } from './grants/protocol-grants.service.js';
 import { TokenExchangeGrant } from './grants/token-exchange.service.js';
 import { ConsentPresenter } from './interactions/consent-presenter.service.js';
+import { InteractionErrors } from './interactions/interaction-errors.service.js';
 import { InteractionsController } from './interactions/interactions.controller.js';
 import { Interactions } from './interactions/interactions.service.js';
 import { LandingPageController } from './pages/landing-page.controller.js';
@@ -33,7 +34,8 @@ import { ProtocolUpkeep } from './upkeep.service.js';
   imports: [OrganizationsModule, UsersModule, ScopesModule, ResourcesModule, ClientsModule, AgentsModule, DelegationModule],
   controllers: [InteractionsController, LandingPageController, SetupPageController],
   providers: [
-    AccessTokenFormat, Accounts, ActingOnConsent, AtomicGrants, ClientCredentialsGrant, ConsentPresenter, FastPath, GrantGrounds, Interactions, Pages, ProtocolGrants, ProtocolObjects,
+    AccessTokenFormat, Accounts, ActingOnConsent, AtomicGrants, ClientCredentialsGrant, ConsentPresenter, FastPath, GrantGrounds, InteractionErrors, Interactions, Pages, ProtocolGrants,
+    ProtocolObjects,
     ProtocolPages, ProtocolPolicies, ProtocolServer, ProtocolStorage, ProtocolUpkeep, ProviderFactory, TokenExchangeGrant,
   ],
   exports: [ProtocolServer],

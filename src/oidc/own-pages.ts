@@ -1,4 +1,4 @@
-import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
+import type { ErrorOut, KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { KEPT_SESSION, type ProtocolPages } from './protocol-pages.service.js';
 import { replaceResponseMode } from './provider-internals.js';
 import { PROTOCOL_ROUTES } from './protocol-routes.js';
@@ -15,7 +15,8 @@ interface SignOutState {
  * 2. signing out when nobody is signed in: there is nothing to confirm, so the browser goes on at once;
  * 3. signing in as somebody else than the session's person: that session has to end first.
  *
- * And it shows whoever stays signed in the page of those who signed out: ours is told which it is.
+ * And it shows whoever stays signed in the page of those who signed out: ours is told which it is. Nor does JSON reach a person:
+ * what goes wrong after the library has written its answer is an object, and shown as a page to who accepts one.
  */
 export function useOwnPages(provider: Provider, pages: ProtocolPages): void {
   replaceResponseMode(provider, 'form_post', (ctx, redirectUri, payload) => { pages.handOver(ctx, redirectUri, payload); });
@@ -23,10 +24,15 @@ export function useOwnPages(provider: Provider, pages: ProtocolPages): void {
     await next();
     const ctx = context as KoaContextWithOIDC;
     if (ctx.oidc?.route === 'end_session_confirm') tellWhoStays(ctx);
+    if (ctx.status === 503 && isError(ctx.body) && ctx.accepts('json', 'html') === 'html') await pages.error(ctx, ctx.body);
     if (ctx.type !== 'text/html' || ctx.status !== 200 || pages.areFrom(ctx)) return;
     if (ctx.oidc.route === 'end_session') goOn(ctx);
     else if (ctx.oidc.route === 'resume') endSessionBefore(ctx, pages);
   });
+}
+
+function isError(body: unknown): body is ErrorOut {
+  return typeof body === 'object' && body !== null && 'error' in body;
 }
 
 /** The library has checked the address before it wrote its form. */

@@ -4,6 +4,7 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { nowDate } from '../kernel/clock.js';
 import { isPlainJson } from '../kernel/plain-json.js';
 import { DatabasePool } from '../platform/database/database-pool.js';
+import { purge } from '../platform/database/purge.js';
 import { unstorableParameter } from './protocol-objects.errors.js';
 
 /** A stored object as the library knows it: its payload, with `consumed` (NumericDate) once it was used. */
@@ -67,9 +68,7 @@ export class ProtocolObjects {
   async purgeExpired(limit: number, executor: Executor = this.dataSource): Promise<number> {
     let purged = 0;
     for (const table of ['protocol_objects', 'single_uses', 'refresh_replays']) {
-      const [, count] = await executor.query<[unknown[], number]>(
-        `DELETE FROM ${table} WHERE ctid = ANY (ARRAY (SELECT ctid FROM ${table} WHERE expires_at < $1 LIMIT $2))`, [nowDate(), limit]);
-      purged += count;
+      purged += await purge(executor, table, 'expires_at < $1', nowDate(), limit);
     }
     return purged;
   }

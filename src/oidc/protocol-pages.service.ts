@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { errors, type ErrorOut, type KoaContextWithOIDC } from 'oidc-provider';
 import { requestContext } from '../platform/http/request-context.js';
+import { described } from './error-descriptions.js';
 import { newNonce, pageHeaders, type PageHeaderOptions } from './pages/page-headers.js';
 import { Pages } from './pages/pages.js';
 import { PROTOCOL_ROUTES } from './protocol-routes.js';
@@ -15,7 +16,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
   temporarily_unavailable: 'This server cannot answer at the moment. Try again in a minute.',
 };
 
-function sentenceFor(code: string, error: Error): string {
+function sentenceFor(code: string, error?: Error): string {
   if (error instanceof errors.SessionNotFound) return 'This sign-in was finished before, or took too long.';
   return SENTENCES[code] ?? 'The application sent something that this server cannot accept.';
 }
@@ -28,11 +29,11 @@ export class ProtocolPages {
   constructor(private readonly pages: Pages) {}
 
   /** For people who followed a link that cannot work; clients are told by redirect wherever the redirect URI can be trusted. */
-  async error(ctx: KoaContextWithOIDC, out: ErrorOut, error: Error): Promise<void> {
+  async error(ctx: KoaContextWithOIDC, out: ErrorOut, error?: Error): Promise<void> {
     this.send(ctx, (nonce) => this.pages.error(nonce, {
       title: 'This request cannot go on',
       message: sentenceFor(out.error, error),
-      detail: out.error_description,
+      detail: described(out).error_description,
       code: out.error,
       requestId: requestContext()?.requestId,
     }));

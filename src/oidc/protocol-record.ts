@@ -44,6 +44,7 @@ export function recordProtocol(provider: Provider, audit: AuditLog, clients: Cli
     } catch (error) {
       const { error: code, error_description } = toWireError(error) as { error: string; error_description: string };
       ctx.status = 503;
+      ctx.remove('Location');
       ctx.set('Retry-After', String(DEFAULT_RETRY_SECONDS));
       ctx.body = { error: code, error_description };
     }

@@ -9,6 +9,7 @@ import { DPOP_ALGORITHMS } from '../platform/http/dpop-algorithms.js';
 import { Accounts } from './accounts.service.js';
 import { clientRecordOf } from './clients.js';
 import { assertAssertionAudience } from './client-assertion.js';
+import { describeErrors } from './error-descriptions.js';
 import { discreetAnswers } from './discreet-answers.js';
 import { cacheableKeySet } from './key-set-caching.js';
 import { interactionPolicy } from './interactions/interaction-policy.js';
@@ -58,6 +59,7 @@ export class ProviderFactory {
     provider.use(cacheableKeySet(this.config.jwksMaxAge) as Parameters<Provider['use']>[0]);
     provider.use(discreetAnswers as Parameters<Provider['use']>[0]);
     useOwnPages(provider, this.pages);
+    describeErrors(provider);
     provider.on('server_error', (ctx, error) => this.logger.error(`${ctx.method} ${ctx.path} failed`, error));
     // Koa prints what nobody listens to.
     (provider as NodeJS.EventEmitter).on('error', (error: Error) => this.logger.error('a protocol request failed', error));

@@ -1,9 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { Background } from '../platform/database/background.js';
+import { PURGE_BATCH } from '../platform/database/purge.js';
 import { ProtocolObjects } from './protocol-objects.store.js';
-
-/** Of each kind, in one turn: short enough for nobody to notice. */
-const BATCH = 500;
 
 /** Deletes what the protocol kept for a while, once it has expired: sessions, codes, refresh tokens, used `jti`s, stored responses. */
 @Injectable()
@@ -14,7 +12,7 @@ export class ProtocolUpkeep implements OnModuleInit {
     this.background.every({
       name: 'expired protocol objects',
       everySeconds: 60,
-      run: async (manager) => await this.objects.purgeExpired(BATCH, manager) >= BATCH,
+      run: async (manager) => await this.objects.purgeExpired(PURGE_BATCH, manager) >= PURGE_BATCH,
     });
   }
 }

@@ -36,7 +36,7 @@ const name = ({ method, path }: ApiOperation) => `${method} ${path}`;
 /** RFC 9457, and nothing in it that was not meant for the caller. */
 function expectProblem(answer: Answer, status: number, code: string, where: string): void {
   expect({ where, status: answer.status, body: answer.body }).toEqual({
-    where, status, body: expect.objectContaining({ type: 'about:blank', title: expect.any(String), status, code, detail: expect.stringMatching(/^[A-Z].*[.…]$/), instance: answer.headers.get('x-request-id') }),
+    where, status, body: expect.objectContaining({ type: 'about:blank', title: expect.any(String), status, code, detail: expect.stringMatching(/^([A-Z]|"[^"]+" ).*[.…]$/), instance: answer.headers.get('x-request-id') }),
   });
   expect(answer.headers.get('content-type')).toBe('application/problem+json');
   expect(JSON.stringify(answer.body)).not.toMatch(/node_modules|\.js:\d+|at \w+ \(/);
@@ -48,7 +48,9 @@ describe('a body', () => {
     // The page of the first start sends its form without script too; the one-time secret in it is what no other site knows.
     const isSetUpByForm = ([{ path }, contentType]: readonly [ApiOperation, string]) => path === '/api/setup' && contentType.endsWith('urlencoded');
     await concurrently(pairs(withBody(), others).filter((pair) => !isSetUpByForm(pair)), async ([operation, contentType]) => {
-      expectProblem(await send(operation, 'name=x', contentType), 415, 'unsupported_media_type', `${name(operation)} ${contentType}`);
+      const answer = await send(operation, 'name=x', contentType);
+      expectProblem(answer, 415, 'unsupported_media_type', `${name(operation)} ${contentType}`);
+      expect(answer.body['detail']).toMatch(operation.path === '/api/setup' ? /JSON or a form/ : /must be JSON,/);
     });
   });
 

@@ -84,6 +84,7 @@ describe('pushed authorization requests (RFC 9126)', () => {
     const { status, body, headers } = await post(server, '/api/oauth/par', form, { basic, headers: { accept: 'text/html' } });
     expect({ status: status >= 400 && status < 500, error: body['error'] }).toEqual({ status: true, error });
     expect(headers.get('content-type')).toContain('application/json');
+    expect(body).toHaveProperty('error_description', expect.any(String));
     expect(body).not.toHaveProperty('request_uri');
   });
 

@@ -52,10 +52,16 @@ describe('messages that are signed', () => {
     });
 
     it('are not fetched from anywhere', async () => {
-      const query = new URLSearchParams({ client_id: registered.clientId, request_uri: 'http://127.0.0.1:1/request.jwt' });
-      const answer = await new FormBrowser().open(`${server.issuer}/api/oauth/authorize?${query.toString()}`);
-      expect(answer.html).not.toContain('login-submit');
-      expect(Object.fromEntries(new URL(answer.url).searchParams)).toMatchObject({ error: 'request_uri_not_supported', iss: server.issuer });
+      const open = (parameters: Record<string, string>) => new FormBrowser().open(`${server.issuer}/api/oauth/authorize?${new URLSearchParams({
+        client_id: registered.clientId, request_uri: 'http://127.0.0.1:1/request.jwt', ...parameters,
+      }).toString()}`);
+      const told = { error: 'request_uri_not_supported', error_description: expect.stringContaining('RFC 9126'), iss: server.issuer };
+      expect(Object.fromEntries(new URL((await open({})).url).searchParams)).toMatchObject(told);
+      const inFragment = await open({ redirect_uri: CALLBACK, response_mode: 'fragment' });
+      expect(Object.fromEntries(new URLSearchParams(new URL(inFragment.url).hash.slice(1)))).toMatchObject(told);
+      const form = await open({ redirect_uri: CALLBACK, response_mode: 'form_post' });
+      expect(form.html).toMatch(/name="error_description" value="[^"]*RFC 9126/);
+      expect((await open({ client_id: 'nobody' })).html).not.toContain('login-submit');
     });
   });
 

@@ -106,8 +106,8 @@ describe('the token endpoint (RFC 6749 section 3.2)', () => {
     expect(await post(server, PATH, { grant_type: 'client_credentials', ...credentials })).toMatchObject({ status: 200 });
   });
 
-  it.each(['Basic', 'Basic !!!', 'Basic Og==', 'Basic OnNlY3JldA==', `Basic ${Buffer.from('no-colon').toString('base64')}`, `Basic ${Buffer.from('%zz:x').toString('base64')}`, 'Bearer x', 'Digest a="b"', `Basic ${'A'.repeat(8000)}`])(
-    'answers a header that proves nothing with an error: %.20s', async (header) => {
+  it.each(['Basic', 'Basic !!!', 'Basic Og==', 'Basic OnNlY3JldA==', `Basic ${Buffer.from('no-colon').toString('base64')}`, `Basic ${Buffer.from('%zz:x').toString('base64')}`, 'Bearer x', 'Digest a="b"', `Basic ${'A'.repeat(8000)}`].map((header) => [header.slice(0, 20), header] as const))(
+    'answers a header that proves nothing with an error: %s', async (_begins, header) => {
       const response = await fetch(server.issuer + PATH, { method: 'POST', headers: { authorization: header, 'content-type': FORM }, body: 'grant_type=client_credentials' });
       const body = await response.json() as Record<string, unknown>;
       expect([400, 401]).toContain(response.status);

@@ -76,6 +76,14 @@ describe('an empty installation without settings', () => {
     expect(text).not.toContain(secret.split('_').at(-1));
   });
 
+  it('keeps one link at most, and none once somebody has used it', async () => {
+    await node().start.begin();
+    const secret = secretOf((await node().start.begin()).setupLink);
+    expect(await countOf(SetupLink)).toBe(1);
+    expect(await outcomeOf(node().setup.complete(answers(secret)))).toBe('set up');
+    expect(await countOf(SetupLink)).toBe(0);
+  });
+
   it('takes only the link of the latest start', async () => {
     const former = secretOf((await node().start.begin()).setupLink);
     const latter = secretOf((await node().start.begin()).setupLink);

@@ -1,7 +1,7 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { Id } from '../../kernel/ids.js';
 
-/** The secret with which the first person sets the installation up. At most one is unused. */
+/** The secret with which the first person sets the installation up. There is one at most, until it is used or replaced. */
 @Entity({ name: 'setup_links' })
 export class SetupLink {
   @PrimaryColumn({ type: 'uuid' })
@@ -12,9 +12,6 @@ export class SetupLink {
 
   @Column({ name: 'expires_at', type: 'timestamptz' })
   expiresAt: Date;
-
-  @Column({ name: 'used_at', type: 'timestamptz', nullable: true })
-  usedAt: Date | null;
 
   @Column({ name: 'created_at', type: 'timestamptz' })
   createdAt: Date;

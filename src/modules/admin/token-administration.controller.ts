@@ -11,7 +11,10 @@ import { TokenAdministration } from './token-administration.service.js';
 export class TokenAdministrationController {
   constructor(private readonly tokens: TokenDirectory, private readonly administration: TokenAdministration) {}
 
-  /** Lists the tokens of the organization, the newest first; members see those that speak for them and their agents. */
+  /**
+   * Lists the tokens of the organization, the newest first; members see those that speak for them and their agents. A page looks at
+   * 20 000 tokens at most for those that it shows, so one may be short, or empty, while there is more: go on until `next_cursor` is null.
+   */
   @Get()
   @Access.scopes('tokens:read')
   async list(@CurrentCaller() caller: Caller, @Query() query: TokensQuery): Promise<TokenPageDto> {

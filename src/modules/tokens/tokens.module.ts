@@ -21,6 +21,7 @@ import { CallerDescription } from './caller-description.service.js';
 import { ClientTokens } from './client-tokens.service.js';
 import { ConsentGrant } from './consent-grant.entity.js';
 import { ConsentGrants } from './consent-grants.service.js';
+import { ConsentUpkeep } from './consent-upkeep.service.js';
 import { ConsentsController } from './consents.controller.js';
 import { ExchangeAuthority } from './exchange-authority.service.js';
 import { GrantedTokens } from './granted-tokens.service.js';
@@ -49,7 +50,8 @@ import { TokenVerifier } from './token-verifier.service.js';
   imports: [OrganizationsModule, UsersModule, ScopesModule, ResourcesModule, ClientsModule, AgentsModule, PoliciesModule, ToolsModule, DelegationModule, TasksModule, TypeOrmModule.forFeature([ConsentGrant, LedgerToken])],
   controllers: [QuickStartController, AgentTokensController, OrganizationSwitchController, ConsentsController],
   providers: [
-    TokenLedger, LedgerUpkeep, TokenVerifier, TokenIssuer, TokenRevocation, TokenDirectory, TokenLineage, OnBehalf, ExchangeAuthority, GrantedTokens, IssuancePolicies, TokenTools, ConsentGrants, OwnConsents, OwnApi,
+    TokenLedger, LedgerUpkeep, TokenVerifier, TokenIssuer, TokenRevocation, TokenDirectory, TokenLineage, OnBehalf, ExchangeAuthority, GrantedTokens, IssuancePolicies, TokenTools,
+    ConsentGrants, ConsentUpkeep, OwnConsents, OwnApi,
     ClientTokens, QuickStartRegistration, AgentPasswordCheck, AgentLogin, AgentPasswordChange, TokenRenewal, AgentTokens, CallerDescription, OrganizationSwitch,
     { provide: CallerAuthenticator, useClass: AccessTokenAuthenticator },
   ],

@@ -4,6 +4,7 @@ import { InjectRepository } from '@nestjs/typeorm';
 import { MoreThan, Repository, type EntityManager } from 'typeorm';
 import { now, nowDate } from '../../kernel/clock.js';
 import { MasterKey } from '../../platform/crypto/master-key.js';
+import { purge } from '../../platform/database/purge.js';
 import { sourceNetwork } from '../../platform/http/source-network.js';
 import { AttemptLimiter } from '../../platform/redis/attempt-limiter.js';
 import { SignInSource } from './sign-in-source.entity.js';
@@ -69,11 +70,15 @@ export class SignInThrottle {
     await this.consume(`sign-in:account:${name}`, LIMITS.account);
   }
 
-  /** Remembers the network of a sign-in that succeeded, and forgets those not used for long. */
+  /** Remembers the network of a sign-in that succeeded. */
   async remember(manager: EntityManager, accountId: string, source: string): Promise<void> {
     const entry = { accountId, networkHash: this.mac('network', sourceNetwork(source)), lastUsedAt: nowDate() };
     await manager.upsert(SignInSource, entry, ['accountId', 'networkHash']);
-    await manager.query('DELETE FROM sign_in_sources WHERE account_id = $1 AND last_used_at <= $2', [accountId, oldest()]);
+  }
+
+  /** Deletes at most `limit` networks that nobody is known in any more; answers how many. */
+  forget(manager: EntityManager, limit: number): Promise<number> {
+    return purge(manager, 'sign_in_sources', 'last_used_at <= $1', oldest(), limit);
   }
 
   private async lastSignIn(accountId: string, network: string): Promise<Date | undefined> {

@@ -1,5 +1,6 @@
 import { jest } from '@jest/globals';
 import { hash as argon2Hash } from 'argon2';
+import { LessThan } from 'typeorm';
 import { auditTrail, MEMORY_COST, openDirectory, type Directory } from '../../../test/support/directory.js';
 import { now, useClock } from '../../kernel/clock.js';
 import { newId, type UserId } from '../../kernel/ids.js';
@@ -227,8 +228,14 @@ describe('the throttle', () => {
     const [row] = await sources.findBy({ accountId: id });
     expect(row!.networkHash).toHaveLength(32);
     expect(row!.networkHash.toString('latin1')).not.toContain('203');
-    advance(91 * 24 * 60 * MINUTE);
+    advance(50 * 24 * 60 * MINUTE);
     await verify(PASSWORD, '203.0.113.2');
+    const forget = (limit: number) => directory.dataSource.transaction((manager) => directory.throttle.forget(manager, limit));
+    expect(await forget(10)).toBe(0);
+    advance(41 * 24 * 60 * MINUTE);
+    // Of everybody, be it that they never sign in again.
+    const old = await sources.countBy({ lastUsedAt: LessThan(new Date(now() - 90 * 24 * 60 * MINUTE)) });
+    expect([old > 2, await forget(2), await forget(1000), await forget(1000)]).toEqual([true, 2, old - 2, 0]);
     const left = await sources.findBy({ accountId: id });
     expect(left).toHaveLength(1);
     expect(left[0]!.networkHash.equals(row!.networkHash)).toBe(false);

@@ -10,6 +10,7 @@ import { MembersService } from './members.service.js';
 import { PasswordsService } from './passwords.service.js';
 import { SignInSource } from './sign-in-source.entity.js';
 import { SignInThrottle } from './sign-in-throttle.service.js';
+import { SignInUpkeep } from './sign-in-upkeep.service.js';
 import { SignIn } from './sign-in.service.js';
 import { UserAdministration } from './user-administration.service.js';
 import { User } from './user.entity.js';
@@ -19,7 +20,7 @@ import { UsersService } from './users.service.js';
 @Module({
   imports: [OrganizationsModule, TypeOrmModule.forFeature([User, SignInSource, Organization, Membership])],
   controllers: [AccountController, UsersController, MembersController],
-  providers: [UsersService, SignIn, SignInThrottle, PasswordsService, AccountService, MembersService, UserAdministration],
+  providers: [UsersService, SignIn, SignInThrottle, SignInUpkeep, PasswordsService, AccountService, MembersService, UserAdministration],
   exports: [UsersService, SignIn, SignInThrottle, PasswordsService, AccountService],
 })
 export class UsersModule {}

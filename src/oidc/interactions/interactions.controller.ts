@@ -2,10 +2,8 @@ import { Body, Controller, Get, Param, Post, Req, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { DomainError } from '../../kernel/domain-error.js';
-import { isDatabaseUnavailable } from '../../platform/database/database-unavailable.js';
 import { Access } from '../../platform/http/access.js';
 import { TakesForm } from '../../platform/http/body-types.js';
-import { RefusalRecorder } from '../../platform/http/refusal-recorder.js';
 import { requestContext } from '../../platform/http/request-context.js';
 import { newNonce, pageHeaders } from '../pages/page-headers.js';
 import { Pages } from '../pages/pages.js';
@@ -13,11 +11,9 @@ import { ConsentPresenter } from './consent-presenter.service.js';
 import { ConsentForm, SignInForm } from './interactions.dto.js';
 import { Interactions, type Exchange, type Step } from './interactions.service.js';
 
-const RETRY_SECONDS = 5;
-
 /**
  * The pages between an authorization request and its answer: sign in, then agree. Plain forms; each answer is a 303, so that
- * going back or reloading never sends one twice (RFC 9700 section 4.12).
+ * going back or reloading never sends one twice (RFC 9700 section 4.12). What is thrown here people see as a page: `InteractionErrors`.
  */
 @ApiExcludeController()
 @Controller('api/oauth/interaction')
@@ -26,51 +22,44 @@ export class InteractionsController {
     private readonly interactions: Interactions,
     private readonly pages: Pages,
     private readonly consentPresenter: ConsentPresenter,
-    private readonly refusals: RefusalRecorder,
   ) {}
 
   @Get(':uid')
   @Access.public()
   async show(@Param('uid') uid: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    await this.onPage(reply, async () => {
-      const step = await this.interactions.step(uid, request.raw, reply.raw);
-      if (step.interaction.prompt.name === 'login') return this.showSignIn(step, reply);
-      const consent = await this.interactions.consentStep(step);
-      if (!consent.standpoint) return redirect(reply, await this.interactions.refuse(consent, exchangeOf(request, reply), 'not_a_member'));
-      return this.send(reply, (nonce, model) => this.pages.consent(nonce, model), await this.consentPresenter.present(consent));
-    });
+    const step = await this.interactions.step(uid, request.raw, reply.raw);
+    if (step.interaction.prompt.name === 'login') return this.showSignIn(step, reply);
+    const consent = await this.interactions.consentStep(step);
+    if (!consent.standpoint) return redirect(reply, await this.interactions.refuse(consent, exchangeOf(request, reply), 'not_a_member'));
+    return this.send(reply, (nonce, model) => this.pages.consent(nonce, model), await this.consentPresenter.present(consent));
   }
 
   @Post(':uid/sign-in')
   @TakesForm()
   @Access.public()
   async signIn(@Param('uid') uid: string, @Body() form: SignInForm, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    await this.onPage(reply, async () => {
-      const step = await this.interactions.step(uid, request.raw, reply.raw);
-      this.interactions.checkForm(step, form.csrf_token);
-      const source = requestContext()?.ip ?? request.ip;
-      try {
-        redirect(reply, await this.interactions.signIn(step, { username: form.username, password: form.password, source }, exchangeOf(request, reply)));
-      } catch (error) {
-        if (!(error instanceof DomainError) || !['unauthenticated', 'throttled', 'unavailable'].includes(error.kind)) throw error;
-        reply.status(error.kind === 'throttled' ? 429 : error.kind === 'unavailable' ? 503 : 400);
-        if (error.retryAfterSeconds) void reply.header('retry-after', error.retryAfterSeconds);
-        this.showSignIn(step, reply, { error, username: form.username });
-      }
-    });
+    const step = await this.interactions.step(uid, request.raw, reply.raw);
+    this.interactions.checkForm(step, form.csrf_token);
+    const source = requestContext()?.ip ?? request.ip;
+    try {
+      redirect(reply, await this.interactions.signIn(step, { username: form.username, password: form.password, source }, exchangeOf(request, reply)));
+    } catch (error) {
+      if (!(error instanceof DomainError) || !['unauthenticated', 'throttled', 'unavailable'].includes(error.kind)) throw error;
+      reply.status(error.kind === 'throttled' ? 429 : error.kind === 'unavailable' ? 503 : 400);
+      if (error.retryAfterSeconds) void reply.header('retry-after', error.retryAfterSeconds);
+      this.showSignIn(step, reply, { error, username: form.username });
+    }
   }
 
   @Post(':uid/consent')
   @TakesForm()
   @Access.public()
   async consent(@Param('uid') uid: string, @Body() form: ConsentForm, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    await this.onPage(reply, async () => {
-      const step = await this.interactions.step(uid, request.raw, reply.raw);
-      this.interactions.checkForm(step, form.csrf_token);
-      const consent = await this.interactions.consentStep(step);
-      const exchange = exchangeOf(request, reply);
-      redirect(reply, form.decision === 'allow' ? await this.interactions.agree(consent, exchange, form.has_choice ? new Set(form.scope) : undefined) : await this.interactions.refuse(consent, exchange, 'denied_by_person'));
-    });
+    const step = await this.interactions.step(uid, request.raw, reply.raw);
+    this.interactions.checkForm(step, form.csrf_token);
+    const consent = await this.interactions.consentStep(step);
+    const exchange = exchangeOf(request, reply);
+    redirect(reply, form.decision === 'allow' ? await this.interactions.agree(consent, exchange, form.has_choice ? new Set(form.scope) : undefined) : await this.interactions.refuse(consent, exchange, 'denied_by_person'));
   }
 
   private showSignIn({ interaction, client, csrfToken }: Step, reply: FastifyReply, failed?: { error: DomainError; username: string }): void {
@@ -92,30 +81,6 @@ export class InteractionsController {
     const nonce = newNonce();
     void reply.headers(pageHeaders(nonce, { formActionOrigins: 'any' })).send(render(nonce, model));
   }
-
-  /** People get a page when something is wrong, not a problem document. What is refused is on record all the same. */
-  private async onPage(reply: FastifyReply, run: () => Promise<void>): Promise<void> {
-    try {
-      await run();
-    } catch (error) {
-      const trouble = troubleOf(error);
-      if (!trouble) throw error;
-      await this.refusals.record(reply.request.method, reply.request.routeOptions.url!, undefined, error);
-      const { status, message, code } = trouble;
-      const nonce = newNonce();
-      if (status === 503) void reply.header('retry-after', RETRY_SECONDS);
-      void reply.status(status).headers(pageHeaders(nonce))
-        .send(this.pages.error(nonce, { title: 'This sign-in cannot go on', message, code, requestId: requestContext()?.requestId }));
-    }
-  }
-}
-
-/** What a person can be told; undefined for defects. */
-function troubleOf(error: unknown): { status: number; message: string; code: string } | undefined {
-  if (isDatabaseUnavailable(error) || (error instanceof DomainError && error.kind === 'unavailable')) {
-    return { status: 503, message: 'This server cannot answer at the moment. Try again in a minute.', code: 'temporarily_unavailable' };
-  }
-  return error instanceof DomainError ? { status: error.kind === 'forbidden' ? 403 : 400, message: error.message, code: error.code } : undefined;
 }
 
 function redirect(reply: FastifyReply, to: string): void {

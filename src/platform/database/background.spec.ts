@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { throwawayDatabase, type ThrowawayDatabase } from '../../../test/support/throwaway-database.js';
@@ -77,13 +78,56 @@ describe('background work', () => {
     expect(most).toBe(1);
   });
 
-  it('goes on soon, not after the whole interval, while there is more to do', async () => {
-    let turns = 0;
-    node().every(chore(async () => { turns += 1; return turns < 3; }, 'heap', 3));
-    await until(() => turns >= 3);
-    const at = turns;
+  it('goes on at once, not after the whole interval, while there is more to do', async () => {
+    const batches: number[] = [];
+    node().every(chore(async () => { batches.push(performance.now()); return batches.length < 30; }, 'heap', 1));
+    await until(() => batches.length >= 30);
+    expect(batches.at(-1)! - batches[0]!).toBeLessThan(2000);
     await pause(800);
-    expect(turns).toBe(at);
+    expect(batches).toHaveLength(30);
+  });
+
+  it('commits each batch by itself, and keeps those before one that fails', async () => {
+    await database.dataSource.query('CREATE TABLE batches (batch integer)');
+    let batch = 0;
+    node().every(chore(async (manager) => {
+      await manager.query('INSERT INTO batches VALUES ($1)', [batch += 1]);
+      if (batch === 3) throw new Error('planned');
+      return true;
+    }, 'batches', 1));
+    await until(() => batch >= 3);
+    await opened[0]!.beforeApplicationShutdown();
+    expect(await database.dataSource.query('SELECT batch FROM batches ORDER BY batch')).toEqual([{ batch: 1 }, { batch: 2 }]);
+  });
+
+  it('pauses after a while even when there is more, so that others get their turn', async () => {
+    const batches: number[] = [];
+    // A clock that takes each batch for four seconds of work.
+    let seconds = 0;
+    const clock = jest.spyOn(performance, 'now').mockImplementation(() => (seconds += 4) * 1000);
+    try {
+      node().every(chore(async () => { batches.push(Date.now()); return true; }, 'mountain'));
+      await until(() => batches.length >= 5);
+    } finally {
+      clock.mockRestore();
+    }
+    const pauses = batches.slice(1).map((at, index) => at - batches[index]!).filter((milliseconds) => milliseconds >= 400);
+    expect(pauses.length).toBeGreaterThanOrEqual(1);
+    expect(pauses.length).toBeLessThan(batches.length - 1);
+  });
+
+  it('lets the server work between two batches, and stops there when it ends', async () => {
+    let batches = 0;
+    const background = node();
+    const begun = performance.now();
+    background.every(chore(async () => { batches += 1; return true; }));
+    // A turn takes ten seconds, and this asks by timer whether there was a batch yet.
+    await until(() => batches >= 3);
+    await background.beforeApplicationShutdown();
+    expect(performance.now() - begun).toBeLessThan(5000);
+    const at = batches;
+    await pause(100);
+    expect(batches).toBe(at);
   });
 
   it('ends with the server: the shutdown waits for what is under way, and nothing starts after it', async () => {

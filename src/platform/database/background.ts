@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 
@@ -7,14 +8,16 @@ export interface Chore {
   readonly name: string;
   readonly everySeconds: number;
   /**
-   * The work, in one transaction of its own: use nothing but its manager, since the embedded database has no second connection.
-   * Answer true when there is more of it; it then goes on soon instead of after the whole interval.
+   * The work, or a batch of it that nobody has to wait for, in one transaction of its own: use nothing but its manager, since the
+   * embedded database has no second connection. Answer true when there is more of it; the next batch then follows.
    */
   readonly run: (manager: EntityManager) => Promise<boolean | void>;
 }
 
 /** First half of the advisory locks' names: "lbkg" in ASCII. The other half is the chore's. */
 const LOCKS = 0x6c626b67;
+/** How long a turn goes on with one batch after the other, and how soon the next turn comes when that was not enough. */
+const LONGEST_TURN_MS = 10_000;
 const SOON_MS = 500;
 /** Timers of a node, and of nodes that started together, must not all fire at once: intervals vary by this much either way. */
 const JITTER = 0.1;
@@ -54,10 +57,16 @@ export class Background implements BeforeApplicationShutdown {
   }
 
   private async turn(chore: Chore): Promise<void> {
+    const deadline = performance.now() + LONGEST_TURN_MS;
     let hasMore = false;
     try {
-      hasMore = await this.dataSource.transaction((manager) => this.runAlone(chore, manager));
+      do {
+        hasMore = await this.dataSource.transaction((manager) => this.runAlone(chore, manager));
+        // The embedded database answers without giving requests and timers a chance in between.
+        await nextTurn();
+      } while (hasMore && !this.isClosed && performance.now() < deadline);
     } catch (error) {
+      hasMore = false;
       this.logger.warn(`the background work "${chore.name}" failed and will be tried again: ${String(error)}`);
     }
     this.wait(chore, hasMore ? SOON_MS : chore.everySeconds * 1000 * (1 + JITTER * (2 * Math.random() - 1)));

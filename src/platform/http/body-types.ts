@@ -1,4 +1,5 @@
 import { RouteConfig } from '@nestjs/platform-fastify';
+import { FORM_OR_JSON } from './problem.js';
 import { errorCodes, type FastifyInstance, type FastifyRequest } from 'fastify';
 import { bodyNotJson, isAuthzen } from './authzen-binding.js';
 
@@ -16,16 +17,24 @@ export const TakesForm = () => RouteConfig({ takesForm: true } satisfies BodyTyp
 export function takeJsonAlone(server: FastifyInstance): void {
   server.addHook('onRequest', (request, _reply, done) => {
     if (!hasBody(request) || isTaken(request)) done();
-    else done(isAuthzen(request) ? bodyNotJson() : new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE());
+    else done(isAuthzen(request) ? bodyNotJson() : refusal(request));
   });
+}
+
+function refusal(request: FastifyRequest): Error {
+  const error = new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE();
+  return takesForm(request) ? Object.assign(error, { code: FORM_OR_JSON }) : error;
+}
+
+function takesForm({ routeOptions }: FastifyRequest): boolean {
+  return (routeOptions.config as BodyTypes).takesForm === true;
 }
 
 function hasBody({ headers }: FastifyRequest): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
-function isTaken({ headers, routeOptions }: FastifyRequest): boolean {
-  const type = headers['content-type']?.split(';', 1)[0]!.trim().toLowerCase();
-  if (type === 'application/json') return true;
-  return type === 'application/x-www-form-urlencoded' && (routeOptions.config as BodyTypes).takesForm === true;
+function isTaken(request: FastifyRequest): boolean {
+  const type = request.headers['content-type']?.split(';', 1)[0]!.trim().toLowerCase();
+  return type === 'application/json' || (type === 'application/x-www-form-urlencoded' && takesForm(request));
 }

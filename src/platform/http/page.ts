@@ -31,18 +31,27 @@ export interface Page<T> {
  * @param column qualified column, e.g. `agent.id`
  * @param keyOf the column's value of a row
  * @param direction `DESC` for the newest first
+ * @param reach of a list that would look through too much for few rows: the key of the last row that a page which begins after
+ *   the given key may look at, undefined when it may look at all that are left. Such a page may be short, and yet not the last.
  * @throws DomainError `invalid_cursor`
  */
 export async function readPage<T extends ObjectLiteral>(
   query: SelectQueryBuilder<T>, column: string, keyOf: (row: T) => string, page: PageQuery, cursorKey: Buffer, direction: 'ASC' | 'DESC' = 'ASC',
+  reach?: (after: string | undefined) => Promise<string | undefined>,
 ): Promise<Page<T>> {
   const limit = page.limit ?? DEFAULT_PAGE_SIZE;
-  if (page.cursor) {
-    const [after, list] = decodeCursor(cursorKey, page.cursor);
-    if (list !== column) throw new DomainError('invalid', 'invalid_cursor', 'The cursor belongs to another list; start again without it.');
-    query.andWhere(`${column} ${direction === 'ASC' ? '>' : '<'} :pageAfter`, { pageAfter: after });
-  }
+  const after = page.cursor ? keyIn(page.cursor, column, cursorKey) : undefined;
+  if (after !== undefined) query.andWhere(`${column} ${direction === 'ASC' ? '>' : '<'} :pageAfter`, { pageAfter: after });
+  const last = await reach?.(after);
+  if (last !== undefined) query.andWhere(`${column} ${direction === 'ASC' ? '<=' : '>='} :pageLast`, { pageLast: last });
   const rows = await query.orderBy(column, direction).limit(limit + 1).getMany();
   const data = rows.slice(0, limit);
-  return { data, next_cursor: rows.length > limit ? encodeCursor(cursorKey, [keyOf(data.at(-1)!), column]) : null };
+  const next = rows.length > limit ? keyOf(data.at(-1)!) : last;
+  return { data, next_cursor: next === undefined ? null : encodeCursor(cursorKey, [next, column]) };
+}
+
+function keyIn(cursor: string, column: string, cursorKey: Buffer): string | undefined {
+  const [key, list] = decodeCursor(cursorKey, cursor);
+  if (list !== column) throw new DomainError('invalid', 'invalid_cursor', 'The cursor belongs to another list; start again without it.');
+  return key;
 }

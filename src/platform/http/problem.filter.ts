@@ -5,6 +5,7 @@ import { Config } from '../config/config.js';
 import { Log } from '../logging/log.js';
 import { Sparingly } from '../logging/sparingly.js';
 import { isAuthzen, writeSentence } from './authzen-binding.js';
+import type { ErrorPages } from './error-pages.js';
 import { requestIdOf } from './open-request.js';
 import { toProblem, type ProblemAnswer } from './problem.js';
 import { RouteTable } from './route-table.js';
@@ -12,30 +13,33 @@ import { RouteTable } from './route-table.js';
 const ONE_WARNING_PER_MS = 10_000;
 
 /**
- * Answers every error of the REST API with problem details. Defects are logged with their stack and never described to the
+ * Answers every error of the REST API with problem details, and with a page where people are. Defects are logged with their stack and never described to the
  * caller; what we depend on is logged sparingly, since while it is down every request says so.
  */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   private readonly outages = new Sparingly(ONE_WARNING_PER_MS);
 
-  constructor(private readonly config: Config, private readonly log: Log, private readonly routes: RouteTable) {}
+  constructor(private readonly config: Config, private readonly log: Log, private readonly routes: RouteTable, private readonly pages?: ErrorPages) {}
 
   catch(error: unknown, host: ArgumentsHost): void {
     const response = host.switchToHttp().getResponse<FastifyReply | ServerResponse>();
-    const raw = 'raw' in response ? response.raw : response;
+    const request = host.switchToHttp().getRequest<FastifyRequest>();
+    const [raw, reply] = 'raw' in response ? [response.raw, response] : [response];
     const requestId = requestIdOf(raw);
-    const answer = this.answerTo(error, host.switchToHttp().getRequest<FastifyRequest>(), requestId);
+    const answer = this.answerTo(error, request, requestId);
     this.record(error, answer, requestId);
+    const page = reply && this.pages?.pageFor(pathOf(request), answer.body);
     if (raw.headersSent) raw.destroy();
-    else if ('raw' in response && isAuthzen(host.switchToHttp().getRequest<FastifyRequest>())) writeSentence(response, answer);
-    else writeProblem(raw, answer, 'raw' in response ? response : undefined);
+    else if (page) void reply.code(answer.body.status).headers({ ...answer.headers, ...page.headers }).send(page.html);
+    else if (reply && isAuthzen(request)) writeSentence(reply, answer);
+    else writeProblem(raw, answer, reply);
   }
 
   private answerTo(error: unknown, request: FastifyRequest, requestId: string | undefined): ProblemAnswer {
     const answer = toProblem(error, requestId, this.config.issuer);
     if (!(error instanceof NotFoundException)) return answer;
-    const methods = this.routes.methodsAt(request.url.split('?', 1)[0]!);
+    const methods = this.routes.methodsAt(pathOf(request));
     if (methods.length === 0) return answer;
     return {
       ...answer,
@@ -51,6 +55,10 @@ export class ProblemFilter implements ExceptionFilter {
       if (unsaid !== undefined) this.log.warn({ err: error, error_code: body.code, request_id: requestId, more_since_last: unsaid }, 'requests are refused because something is not available');
     } else this.log.debug({ err: error, error_code: body.code, request_id: requestId }, 'a request was refused');
   }
+}
+
+function pathOf({ url }: FastifyRequest): string {
+  return url.split('?', 1)[0]!;
 }
 
 /**

@@ -40,12 +40,16 @@ export const STATUS_OF_KIND: Readonly<Record<ErrorKind, number>> = {
 };
 const DEFAULT_RETRY_AFTER_SECONDS = 5;
 
+/** Our own code, in place of the framework's, for a body that is neither of two. */
+export const FORM_OR_JSON = 'FORM_OR_JSON';
+
 /** What the framework refuses before our code sees it, by its own code where it has one, else by status. */
 export const FRAMEWORK_PROBLEMS: Readonly<Record<string, readonly [code: string, detail: string]>> = {
   FST_ERR_CTP_INVALID_JSON_BODY: ['invalid_json', 'The body is not valid JSON.'],
   FST_ERR_CTP_EMPTY_JSON_BODY: ['empty_body', 'The body is empty, but its Content-Type says that it is JSON.'],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['invalid_content_length', 'The body is not as long as its Content-Length says.'],
   ECONNRESET: ['request_aborted', 'The connection ended before the whole request had arrived.'],
+  [FORM_OR_JSON]: ['unsupported_media_type', 'The body must be JSON or a form, with the Content-Type application/json or application/x-www-form-urlencoded.'],
   FST_ERR_BAD_URL: ['invalid_path', 'The path is not validly percent-encoded.'],
   400: ['invalid_request', 'The request cannot be understood.'],
   404: ['route_not_found', 'There is nothing at this address.'],

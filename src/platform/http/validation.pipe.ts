@@ -38,7 +38,7 @@ class BoundedValidationPipe extends ValidationPipe {
 function assertWellFormed(value: unknown): void {
   const malformed = malformedFields(value);
   if (malformed.length > 0) {
-    throw refusal(malformed.slice(0, MOST_PROBLEMS).map((field) => ({ field: cut(field), message: `${cut(field) || 'the body'} must be text without halves of surrogate pairs` })));
+    throw refusal(malformed.slice(0, MOST_PROBLEMS).map((field) => ({ field: cut(field), message: `${field === '' ? 'the body' : `"${cut(field)}"`} must be text without halves of surrogate pairs` })));
   }
 }
 
@@ -65,10 +65,18 @@ function collect(failures: readonly ValidationError[], parent: string, into: Fie
   for (const failure of failures) {
     if (into.length >= MOST_PROBLEMS) return;
     const field = cut(parent === '' ? failure.property : `${parent}.${failure.property}`);
-    const [message] = Object.values(failure.constraints ?? {});
-    if (message !== undefined) into.push({ field, message: cut(message) });
+    const [problem] = Object.entries(failure.constraints ?? {});
+    if (problem !== undefined) into.push({ field, message: cut(said(problem, failure.property, field)) });
     collect(failure.children ?? [], field, into);
   }
+}
+
+/** What a decorator says of a field, with the field's name as it is on the wire, in quotes: no sentence may change its letters. */
+function said([constraint, message]: [string, string], property: string, field: string): string {
+  if (constraint === 'whitelistValidation') return `"${field}" is not known here`;
+  const words = message.split(' ');
+  const at = words.indexOf(property);
+  return at === -1 ? message : words.with(at, `"${field}"`).join(' ');
 }
 
 /** Names of unknown members come from the caller, and could fill the answer. */
