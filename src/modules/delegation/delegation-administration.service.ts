@@ -92,10 +92,9 @@ export class DelegationAdministration {
   async revoke(caller: Caller, id: string): Promise<void> {
     const { grant } = await this.directory.get(caller, id);
     await this.dataSource.transaction(async (manager) => {
-      const counts = await this.endings.below(manager, { kind: 'delegation', id, organizationId: grant.organizationId });
-      const delegations = await this.grants.revoke(manager, id);
-      if (delegations === undefined) return;
-      await this.record(manager, caller, 'delegation.revoked', grant, { agent_id: grant.agentId, ended: { ...counts, delegations } });
+      const ended = await this.endings.below(manager, { kind: 'delegation', id, organizationId: grant.organizationId });
+      if (!await this.grants.revoke(manager, id)) return;
+      await this.record(manager, caller, 'delegation.revoked', grant, { agent_id: grant.agentId, ended });
     });
   }
 

@@ -8,6 +8,7 @@ import { ScopesModule } from '../scopes/scopes.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { DelegationAdministration } from './delegation-administration.service.js';
 import { DelegationDirectory } from './delegation-directory.service.js';
+import { DelegationEndings } from './delegation-endings.service.js';
 import { DelegationGrant } from './delegation-grant.entity.js';
 import { DelegationParties } from './delegation-parties.service.js';
 import { DelegationGrants } from './delegation-grants.service.js';
@@ -16,7 +17,7 @@ import { DelegationsController } from './delegations.controller.js';
 @Module({
   imports: [OrganizationsModule, UsersModule, ScopesModule, ResourcesModule, ClientsModule, AgentsModule, TypeOrmModule.forFeature([DelegationGrant])],
   controllers: [DelegationsController],
-  providers: [DelegationGrants, DelegationParties, DelegationDirectory, DelegationAdministration],
+  providers: [DelegationGrants, DelegationParties, DelegationDirectory, DelegationAdministration, DelegationEndings],
   exports: [DelegationGrants],
 })
 export class DelegationModule {}

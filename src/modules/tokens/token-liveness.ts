@@ -40,6 +40,19 @@ export function deadBecause(at: string): string {
   END`;
 }
 
+/**
+ * Null when the new token `t` may come to be: everything it stands on is alive, and no task that it, or what it descends from, is
+ * part of is over. (What a completed task has issued goes on until it expires; nothing is added.)
+ */
+export function refusedBecause(at: string): string {
+  return `coalesce(${deadBecause(at)}, CASE
+    WHEN (t.task_id <> t.token_id OR t.parent_task_id IS NOT NULL OR t.ancestors IS NOT NULL) AND EXISTS (
+      SELECT FROM tasks named LEFT JOIN tasks higher ON higher.id = ANY (named.ancestors)
+      WHERE named.id = ANY (ARRAY(SELECT above.task_id FROM tokens above WHERE above.token_id = ANY (t.ancestors)) || ARRAY[t.task_id, t.parent_task_id])
+        AND (named.state <> 'active' OR higher.state <> 'active')) THEN 'task_over'
+  END)`;
+}
+
 function joins(token: string, prefix: string): string {
   return `
   LEFT JOIN clients ${prefix}c ON ${prefix}c.id = ${token}.client_id

@@ -32,6 +32,7 @@ import { OwnConsents } from './own-consents.service.js';
 import { QuickStartController } from './quick-start.controller.js';
 import { QuickStartRegistration } from './quick-start-registration.service.js';
 import { TokenDirectory } from './token-directory.service.js';
+import { TokenEndings } from './token-endings.service.js';
 import { TokenIssuer } from './token-issuer.service.js';
 import { TokenLedger } from './token-ledger.service.js';
 import { TokenLineage } from './token-lineage.service.js';
@@ -45,7 +46,7 @@ import { TokenVerifier } from './token-verifier.service.js';
   imports: [OrganizationsModule, UsersModule, ScopesModule, ResourcesModule, ClientsModule, AgentsModule, DelegationModule, TasksModule, TypeOrmModule.forFeature([ConsentGrant, LedgerToken])],
   controllers: [QuickStartController, AgentTokensController, OrganizationSwitchController, ConsentsController],
   providers: [
-    TokenLedger, LedgerUpkeep, TokenVerifier, TokenIssuer, TokenRevocation, TokenDirectory, TokenLineage, OnBehalf, ExchangeAuthority, GrantedTokens, ConsentGrants, OwnConsents, OwnApi,
+    TokenLedger, LedgerUpkeep, TokenVerifier, TokenIssuer, TokenRevocation, TokenEndings, TokenDirectory, TokenLineage, OnBehalf, ExchangeAuthority, GrantedTokens, ConsentGrants, OwnConsents, OwnApi,
     ClientTokens, QuickStartRegistration, AgentPasswordCheck, AgentLogin, AgentPasswordChange, TokenRenewal, AgentTokens, CallerDescription, OrganizationSwitch,
     { provide: CallerAuthenticator, useClass: AccessTokenAuthenticator },
   ],
