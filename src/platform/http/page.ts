@@ -36,13 +36,28 @@ export interface Page<T> {
 export async function readPage<T extends ObjectLiteral>(
   query: SelectQueryBuilder<T>, column: string, keyOf: (row: T) => string, page: PageQuery, cursorKey: Buffer, direction: 'ASC' | 'DESC' = 'ASC',
 ): Promise<Page<T>> {
+  const { limit, after } = pageStart(page, column, cursorKey);
+  if (after !== undefined) query.andWhere(`${column} ${direction === 'ASC' ? '>' : '<'} :pageAfter`, { pageAfter: after });
+  return pageOf(await query.orderBy(column, direction).limit(limit + 1).getMany(), limit, column, keyOf, cursorKey);
+}
+
+/**
+ * Where a page begins, for a list that no query builder can read.
+ *
+ * @param list which list it is: a cursor is good for one
+ * @returns `after`: the key of the last row before it, when it is not the first page
+ * @throws DomainError `invalid_cursor`
+ */
+export function pageStart(page: PageQuery, list: string, cursorKey: Buffer): { readonly limit: number; readonly after?: string } {
   const limit = page.limit ?? DEFAULT_PAGE_SIZE;
-  if (page.cursor) {
-    const [after, list] = decodeCursor(cursorKey, page.cursor);
-    if (list !== column) throw new DomainError('invalid', 'invalid_cursor', 'The cursor belongs to another list; start again without it.');
-    query.andWhere(`${column} ${direction === 'ASC' ? '>' : '<'} :pageAfter`, { pageAfter: after });
-  }
-  const rows = await query.orderBy(column, direction).limit(limit + 1).getMany();
+  if (!page.cursor) return { limit };
+  const [after, of] = decodeCursor(cursorKey, page.cursor);
+  if (of !== list) throw new DomainError('invalid', 'invalid_cursor', 'The cursor belongs to another list; start again without it.');
+  return { limit, after };
+}
+
+/** The page that these rows are, of which there is one more than the page holds when the list goes on. */
+export function pageOf<T>(rows: readonly T[], limit: number, list: string, keyOf: (row: T) => string, cursorKey: Buffer): Page<T> {
   const data = rows.slice(0, limit);
-  return { data, next_cursor: rows.length > limit ? encodeCursor(cursorKey, [keyOf(data.at(-1)!), column]) : null };
+  return { data, next_cursor: rows.length > limit ? encodeCursor(cursorKey, [keyOf(data.at(-1)!), list]) : null };
 }
