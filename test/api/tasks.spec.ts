@@ -102,7 +102,7 @@ describe('a task', () => {
       token: member, body: { agent_name: 'Owned by the member', scopes: ['tasks:read'] },
     });
     await call(server, 'POST', '/api/agents/activate', { body: { registration_token: owned.body.credentials.registration_token } });
-    const own = await get({ id: '', token: '', basic: [owned.body.credentials.client_id, owned.body.credentials.client_secret] });
+    const own = await get({ id: '', token: '', basic: [owned.body.credentials.client_id, owned.body.credentials.client_secret] }, { resource: `${server.issuer}/api` });
     expect((await list(member)).map(({ id }) => id)).toEqual(expect.arrayContaining([own.taskId, first.taskId]));
     expect((await task(stranger, 'nonsense')).status).toBe(404);
   });

@@ -5,7 +5,7 @@ import type { Caller } from '../../platform/http/caller.js';
 import { delegationIsDead } from '../delegation/delegation-liveness.js';
 import type { TaskState } from '../tasks/task.entity.js';
 import { tasksBelow } from '../tasks/tasks-below.js';
-import { deadBecause, LIVENESS_JOINS, type Death } from '../tokens/token-liveness.js';
+import { standingOfAll, type Death } from '../tokens/token-liveness.js';
 import { TaskDirectory } from './task-directory.service.js';
 import type { StandingTask } from './task.queries.js';
 
@@ -103,10 +103,12 @@ const TOKENS = `WITH RECURSIVE
   first AS (
     SELECT t.token_id FROM unnest($1::uuid[]) AS one (id) JOIN tokens t ON t.token_id = one.id
     UNION ALL SELECT t.token_id FROM unnest($1::uuid[]) AS one (id) JOIN tokens t ON t.task_id = one.id AND t.task_id <> t.token_id),
-  below AS (SELECT token_id FROM first UNION SELECT child.token_id FROM below JOIN tokens child ON child.parent_token_id = below.token_id)
+  below AS (SELECT token_id FROM first UNION SELECT child.token_id FROM below JOIN tokens child ON child.parent_token_id = below.token_id),
+  shown AS (SELECT token_id FROM below LIMIT $2),
+  ${standingOfAll('shown', 'to_timestamp($3)')}
   SELECT t.token_id, t.parent_token_id, t.task_id, t.delegation_grant_id, t.client_id, t.subject, t.user_id, t.agent_id, t.kind, t.grant_type, t.scope, t.audience,
-    t.issued_at, t.expires_at, ${deadBecause('to_timestamp($3)')} AS dead
-  FROM (SELECT token_id FROM below LIMIT $2) one JOIN tokens t ON t.token_id = one.token_id ${LIVENESS_JOINS}
+    t.issued_at, t.expires_at, standing.dead
+  FROM standing JOIN tokens t ON t.token_id = standing.token_id
   ORDER BY t.token_id`;
 
 const DELEGATIONS = `SELECT d.id, d.parent_grant_id, d.principal_kind, d.principal_id, d.agent_id, d.scopes, d.purpose, NOT coalesce(${delegationIsDead('d', 'to_timestamp($2)')}, false) AS is_active

@@ -4,7 +4,7 @@ import { epochSeconds, now } from '../../kernel/clock.js';
 import { lowestId } from '../../platform/database/time-partitions.js';
 import { Endings, type EndedCounts, type EndedThing } from '../audit/endings.service.js';
 import { tasksBelow } from '../tasks/tasks-below.js';
-import { deadBecause, LIVENESS_JOINS } from './token-liveness.js';
+import { standingOfAll } from './token-liveness.js';
 
 /** No access token lives longer than this (`LEGATE_ACCESS_TOKEN_TTL`, and what a resource may set). */
 const LONGEST_ACCESS_TOKEN_MS = 24 * 3600 * 1000;
@@ -51,16 +51,19 @@ async function countTokens(manager: EntityManager, { kind, id, organizationId }:
     if (children.length === 0) return { tokens: 0 };
   }
   const [row] = await manager.query<{ count: number }[]>(
-    `${kind === 'token' ? BELOW_TOKEN : belowStruck(STRUCK[kind]())} ${LIVENESS_JOINS}
-     WHERE ($2::uuid IS NULL OR t.organization_id = $2) AND ${deadBecause('to_timestamp($3)')} IS NULL`, [id, organizationId, epochSeconds()]);
+    `WITH RECURSIVE ${kind === 'token' ? BELOW_TOKEN : belowStruck(STRUCK[kind]())}, ${standingOfAll('ended', 'to_timestamp($3)')}
+     SELECT count(*)::int AS count FROM standing WHERE dead IS NULL`, [id, organizationId, epochSeconds()]);
   return { tokens: row!.count };
 }
 
-const BELOW_TOKEN = `SELECT count(*)::int AS count FROM (
-    SELECT * FROM tokens WHERE parent_token_id IS NOT NULL AND root_token_id = (SELECT root_token_id FROM tokens WHERE token_id = $1::uuid) AND $1 = ANY (ancestors)) t`;
+const IN_THE_LOG = '($2::uuid IS NULL OR t.organization_id = $2)';
+
+const BELOW_TOKEN = `ended AS (
+    SELECT t.token_id FROM tokens t
+    WHERE t.parent_token_id IS NOT NULL AND t.root_token_id = (SELECT root_token_id FROM tokens WHERE token_id = $1::uuid) AND $1 = ANY (t.ancestors) AND ${IN_THE_LOG})`;
 
 function belowStruck(struck: string): string {
-  return `WITH RECURSIVE struck AS (${struck}),
-    below AS (SELECT token_id FROM struck UNION SELECT child.token_id FROM below JOIN tokens child ON child.parent_token_id = below.token_id)
-    SELECT count(*)::int AS count FROM below JOIN tokens t ON t.token_id = below.token_id`;
+  return `struck AS (${struck}),
+    below AS (SELECT token_id FROM struck UNION SELECT child.token_id FROM below JOIN tokens child ON child.parent_token_id = below.token_id),
+    ended AS (SELECT t.token_id FROM below JOIN tokens t ON t.token_id = below.token_id WHERE ${IN_THE_LOG})`;
 }
