@@ -14,7 +14,10 @@ const FRONT_DOOR = '[.](module|service|entity|errors|events)[.]ts$';
  * Pure files that are part of their module's front door by name: words and computations that modules to the right share.
  * They import nothing but the kernel, errors, the types of platform/http/caller.ts and each other.
  */
-const SHARED = ['audit/audit-event', 'organizations/roles', 'organizations/role-ceiling', 'tools/tool-grant', 'delegation/authority', 'delegation/attenuation', 'delegation/delegation-chain', 'delegation/delegation-liveness'].map((name) => `^src/modules/${name}[.]ts$`);
+const SHARED = [
+  'audit/audit-event', 'organizations/roles', 'organizations/role-ceiling', 'tools/tool-grant', 'delegation/authority', 'delegation/attenuation', 'delegation/delegation-chain',
+  'delegation/delegation-liveness', 'tasks/tasks-below', 'tokens/token-liveness', 'tokens/token-visibility',
+].map((name) => `^src/modules/${name}[.]ts$`);
 
 const npm = (name) => `(^|/)node_modules/(@types/)?${name}/`;
 

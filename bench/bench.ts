@@ -2,7 +2,7 @@
  * `npm run bench`: what durability costs against the bare library, measured in one run on one machine.
  *
  *   node scripts/run.mjs dist/bench/bench.js [--seconds 5] [--rounds 3] [--connections 10,50]
- *     [--only bare,postgres,embedded] [--workload client_credentials,introspection] [--json results.json]
+ *     [--only bare,postgres,embedded] [--workload client_credentials,introspection,trees] [--json results.json]
  *     [--profile folder]    (writes a V8 profile of each server; its numbers are then not to be compared)
  *
  * All servers are up for the whole run and are driven in turns (a b c a b c …), so that a slow minute of the machine
@@ -16,9 +16,11 @@ import { parseArgs } from 'node:util';
 import { measure, prepare, warmUp, WORKLOADS, type Workload } from './load.js';
 import { aims, medianOf, table, type Series } from './report.js';
 import { startTarget, TARGET_NAMES, type Target, type TargetName } from './targets.js';
+import { measureTrees, type TreeMeasurement } from './trees.js';
 
 /** Before each measurement: connections are open and caches filled when it begins. */
 const WARM_UP_SECONDS = 1;
+const WITH_TREES = [...WORKLOADS, 'trees'] as const;
 
 interface Plan {
   readonly seconds: number;
@@ -26,6 +28,8 @@ interface Plan {
   readonly connections: readonly number[];
   readonly targets: readonly TargetName[];
   readonly workloads: readonly Workload[];
+  /** Whether trees of tokens are measured too: on PostgreSQL, one request each. */
+  readonly trees: boolean;
   readonly json?: string;
   readonly profile?: string;
 }
@@ -37,17 +41,19 @@ function readPlan(): Plan {
       rounds: { type: 'string', default: '3' },
       connections: { type: 'string', default: '10,50' },
       only: { type: 'string', default: TARGET_NAMES.join(',') },
-      workload: { type: 'string', default: WORKLOADS.join(',') },
+      workload: { type: 'string', default: WITH_TREES.join(',') },
       json: { type: 'string' },
       profile: { type: 'string' },
     },
   });
+  const workloads = oneOf('--workload', values.workload, WITH_TREES);
   return {
     seconds: between('--seconds', values.seconds, 1, 60),
     rounds: between('--rounds', values.rounds, 1, 20),
     connections: values.connections.split(',').map((count) => between('--connections', count, 1, 500)),
     targets: oneOf('--only', values.only, TARGET_NAMES),
-    workloads: oneOf('--workload', values.workload, WORKLOADS),
+    workloads: workloads.filter((one) => one !== 'trees'),
+    trees: workloads.includes('trees'),
     ...(values.json === undefined ? {} : { json: values.json }),
     ...(values.profile === undefined ? {} : { profile: resolve(values.profile) }),
   };
@@ -80,16 +86,17 @@ async function run(plan: Plan, targets: readonly Target[]): Promise<Series[]> {
   return series.sort((a, b) => plan.connections.indexOf(a.connections) - plan.connections.indexOf(b.connections));
 }
 
-function print(plan: Plan, targets: readonly Target[], series: readonly Series[]): void {
+function print(plan: Plan, targets: readonly Target[], series: readonly Series[], trees: readonly TreeMeasurement[]): void {
   console.log(`\nNode ${process.version} on ${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}; median of ${plan.rounds} rounds of ${plan.seconds} s`);
   for (const target of targets) console.log(`${target.label}: ${target.notes}`);
   console.log(table(series));
+  if (trees.length > 0) console.log(`\ntrees, Legate, PostgreSQL\n${trees.map(({ what, milliseconds, aim }) => `  ${milliseconds <= aim ? 'met   ' : 'missed'}  ${what}, ms ≤ ${aim}: ${milliseconds.toFixed(0)}`).join('\n')}`);
   const list = aims(series);
   if (list.length > 0) console.log(`\naims\n${list.map((aim) => `  ${aim.isMet ? 'met   ' : 'missed'}  ${aim.text}: ${aim.value.toFixed(2)}`).join('\n')}`);
   if (plan.json) {
     writeFileSync(plan.json, `${JSON.stringify({
       node: process.version, processors: cpus().length, processor: cpus()[0]?.model, seconds: plan.seconds, rounds: plan.rounds,
-      series: series.map((one) => ({ ...one, median: medianOf(one.rounds) })), aims: list,
+      series: series.map((one) => ({ ...one, median: medianOf(one.rounds) })), aims: list, trees,
     }, null, 2)}\n`);
   }
 }
@@ -111,7 +118,9 @@ async function main(): Promise<void> {
   try {
     for (const name of plan.targets) targets.push(await startTarget(name, plan.profile ? ['--cpu-prof', `--cpu-prof-dir=${plan.profile}`, `--cpu-prof-name=${name}.cpuprofile`] : []));
     const series = await run(plan, targets);
-    print(plan, targets, series);
+    const target = plan.trees ? targets.find(({ name }) => name === 'postgres') : undefined;
+    const trees = target?.trees ? await measureTrees({ ...target, trees: target.trees }) : [];
+    print(plan, targets, series, trees);
     if (series.some((one) => medianOf(one.rounds).failures > 0)) throw new Error('some requests failed: these numbers are not to be compared');
   } finally {
     await stopAll();

@@ -17,6 +17,8 @@ export interface Target {
   readonly pid: number;
   readonly tokenUrl: string;
   readonly introspectionUrl: string;
+  /** Of Legate alone. */
+  readonly trees?: { readonly revocationUrl: string; readonly tasksUrl: string };
   /** HTTP Basic credentials (RFC 6749 section 2.3.1). */
   readonly authorization: string;
   /** Body of a token request whose answer is a JWT: what issuing measures. */
@@ -117,6 +119,7 @@ async function startLegate(dataDir: string, secret: string, environment: Record<
       pid: server.pid,
       tokenUrl: `${base}/api/oauth/token`,
       introspectionUrl: `${base}/api/oauth/introspect`,
+      trees: { revocationUrl: `${base}/api/oauth/revoke`, tasksUrl: `${base}/api/tasks` },
       authorization: basic('bootstrap', secret),
       issueBody,
       poolBody: issueBody,

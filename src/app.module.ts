@@ -6,6 +6,7 @@ import { AgentsModule } from './modules/agents/agents.module.js';
 import { AuditModule } from './modules/audit/audit.module.js';
 import { ClientsModule } from './modules/clients/clients.module.js';
 import { DelegationModule } from './modules/delegation/delegation.module.js';
+import { LineageModule } from './modules/lineage/lineage.module.js';
 import { OrganizationsModule } from './modules/organizations/organizations.module.js';
 import { PoliciesModule } from './modules/policies/policies.module.js';
 import { ResourcesModule } from './modules/resources/resources.module.js';
@@ -38,7 +39,7 @@ export class AppModule {
       imports: [
         ConfigModule.forRoot(config), LoggingModule.forRoot(log), MetricsModule, DatabaseModule, CryptoModule, RedisModule, HealthModule, HttpModule,
         AuditModule, OrganizationsModule, UsersModule, ScopesModule, ResourcesModule, ToolsModule, ClientsModule, AgentsModule, PoliciesModule, DelegationModule, TasksModule,
-        TokensModule, AdminModule,
+        TokensModule, LineageModule, AdminModule,
         ...(config.demoApi ? [DemoModule] : []),
         OidcModule,
       ],

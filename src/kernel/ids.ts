@@ -27,6 +27,11 @@ export function newId<T extends Id<string>>(): T {
   return v7({ msecs: now(), random }) as T;
 }
 
+/** When a UUIDv7 was made: its first 48 bits are that time in milliseconds (RFC 9562 section 5.7). */
+export function timeOfId(id: string): Date {
+  return new Date(Number.parseInt(id.replaceAll('-', '').slice(0, 12), 16));
+}
+
 export function isId(value: unknown): value is string {
   return typeof value === 'string' && validate(value);
 }

@@ -25,15 +25,16 @@ describeInChromium('on a narrow screen', (browser) => {
     for (const width of WIDTHS) {
       await page.setViewportSize({ width, height: 800 });
       await page.setContent(html);
-      const seen = await page.evaluate(() => {
-        const linesOf = (element: Element) => {
+      // As text: it runs in the page, where there is a document, and this program knows of none.
+      const seen = await page.evaluate(`(() => {
+        const linesOf = (element) => {
           const range = document.createRange();
           range.selectNodeContents(element);
           return new Set([...range.getClientRects()].map(({ top }) => top)).size;
         };
-        const buttons = [...document.querySelectorAll('button')];
-        return { broken: buttons.filter((button) => linesOf(button) > 1).map(({ textContent }) => textContent), width: document.documentElement.scrollWidth };
-      });
+        const broken = [...document.querySelectorAll('button')].filter((button) => linesOf(button) > 1).map(({ textContent }) => textContent);
+        return { broken, width: document.documentElement.scrollWidth };
+      })()`) as { broken: string[]; width: number };
       expect({ page: width, broken: seen.broken, width: seen.width }).toEqual({ page: width, broken: [], width });
     }
     await context.close();

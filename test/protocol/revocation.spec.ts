@@ -139,7 +139,7 @@ describe('revocation (RFC 7009)', () => {
     expect((await revoke({ token: tokens[0]!, revoke_children: 'true' }, agent)).status).toBe(200);
     expect(await Promise.all(tokens.map(isActive))).toEqual([false, false, false]);
     expect(await marked(ids)).toEqual([true, true, true]);
-    expect((await eventsOf('token.revoked')).at(-1)).toMatchObject({ token_id: ids[0], details: { descendants: 2 } });
+    expect((await eventsOf('token.revoked')).at(-1)).toMatchObject({ token_id: ids[0], details: { ended: { tokens: 2 } } });
   });
 
   it('marks nothing beside and above it', async () => {

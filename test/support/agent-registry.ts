@@ -1,3 +1,4 @@
+import { Endings } from '../../src/modules/audit/endings.service.js';
 import { AgentAdministration } from '../../src/modules/agents/agent-administration.service.js';
 import { AgentDirectory } from '../../src/modules/agents/agent-directory.service.js';
 import { AgentEnrolment } from '../../src/modules/agents/agent-enrolment.service.js';
@@ -43,7 +44,7 @@ export async function openAgentRegistry(): Promise<AgentRegistry> {
     enrolment: enrolmentWith(config),
     openEnrolment: enrolmentWith({ ...config, openRegistration: true }),
     directory: new AgentDirectory(dataSource, clientSecrets, masterKey),
-    agentAdministration: new AgentAdministration(dataSource, agents, owners, clients, registration, ceiling, audit),
+    agentAdministration: new AgentAdministration(dataSource, agents, owners, clients, registration, ceiling, audit, new Endings()),
     agentSecrets: new AgentSecrets(dataSource, clientSecrets, clients, registration, ceiling, audit),
   };
 }

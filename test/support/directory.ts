@@ -2,6 +2,7 @@ import type { DataSource } from 'typeorm';
 import { newId, type OrganizationId, type UserId } from '../../src/kernel/ids.js';
 import { now } from '../../src/kernel/clock.js';
 import { AuditLog } from '../../src/modules/audit/audit-log.service.js';
+import { Endings } from '../../src/modules/audit/endings.service.js';
 import { Membership } from '../../src/modules/organizations/membership.entity.js';
 import { OrganizationAdministration } from '../../src/modules/organizations/organization-administration.service.js';
 import { Organization } from '../../src/modules/organizations/organization.entity.js';
@@ -81,7 +82,7 @@ export async function openDirectory(moreEntities: (new () => object)[] = []) {
   const throttle = new SignInThrottle(dataSource.getRepository(SignInSource), limiter, masterKey);
   const signIn = new SignIn(dataSource.getRepository(User), users, throttle, hasher, dataSource, audit);
   const members = new MembersService(dataSource.getRepository(Membership), organizations, users, dataSource, audit, masterKey);
-  const userAdministration = new UserAdministration(users, members, organizations, passwords, dataSource, audit);
+  const userAdministration = new UserAdministration(users, members, organizations, passwords, dataSource, audit, new Endings());
   const account = new AccountService(users, signIn, passwords, dataSource, audit);
 
   const organization = (name: string): Promise<Organization> => dataSource.transaction((manager) => organizations.create(manager, { name }));

@@ -6,6 +6,7 @@ import { violatedConstraint } from '../../platform/database/violated-constraint.
 import type { Caller } from '../../platform/http/caller.js';
 import { doneBy, type AuditEvent } from '../audit/audit-event.js';
 import { AuditLog } from '../audit/audit-log.service.js';
+import { Endings } from '../audit/endings.service.js';
 import type { Client } from '../clients/client.entity.js';
 import { ClientRegistration, type ClientReach } from '../clients/client-registration.service.js';
 import { ClientsService } from '../clients/clients.service.js';
@@ -30,6 +31,7 @@ export class AgentAdministration {
     private readonly registration: ClientRegistration,
     private readonly ceiling: ScopeCeiling,
     private readonly audit: AuditLog,
+    private readonly endings: Endings,
   ) {}
 
   /**
@@ -89,6 +91,8 @@ export class AgentAdministration {
       const former = agent.status;
       const status = next(agent);
       if (former === 'deactivated' && type !== 'agent.deactivated') throw agentDeactivated();
+      // Of an agent that was not active nothing was alive.
+      const ended = former === 'active' && status !== 'active' ? await this.endings.below(manager, { kind: 'agent', id: agent.id, organizationId: agent.organizationId }) : undefined;
       if (former !== status) {
         Object.assign(agent, { status, suspendedAt: status === 'suspended' ? nowDate() : null, updatedAt: nowDate() });
         if (status === 'deactivated') Object.assign(agent, { registrationTokenHash: null, registrationTokenExpiresAt: null, passwordHash: null });
@@ -97,7 +101,7 @@ export class AgentAdministration {
         await notifyChanged(manager, 'agent', agent.id);
       }
       const client = await this.lockClient(manager, agent);
-      if (former !== status) await this.record(manager, caller, type, agent, { former_status: former });
+      if (former !== status) await this.record(manager, caller, type, agent, { former_status: former, ended });
       return { agent, client };
     });
   }

@@ -17,6 +17,7 @@ export const AUDIT_EVENT_TYPES = [
   'agent.tool_assigned', 'agent.tool_removed',
   'consent.granted', 'consent.refused', 'consent.revoked',
   'delegation.created', 'delegation.revoked',
+  'task.completed', 'task.cancelled', 'tool.checked',
   'policy.created', 'policy.updated', 'policy.deleted', 'policy.restored', 'policy_set.loaded', 'policy_set.refused', 'decision.made', 'decision.searched',
   'token.issued', 'token.refused', 'token.revoked', 'token.reuse_detected',
   'authorization.refused', 'introspection.refused', 'revocation.refused', 'access.refused', 'request.refused',

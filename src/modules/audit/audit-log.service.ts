@@ -215,9 +215,9 @@ export class AuditLog {
   }
 }
 
-const INSERT_EVENTS = `INSERT INTO audit_events (sequence, event_id, organization_id, type, outcome, occurred_at, body, leaf_hash)
-  SELECT $base + ordinality - 1, event_id, organization_id, type, outcome, occurred_at, body::text, decode(leaf_hash, 'base64')
-  FROM ROWS FROM (json_to_recordset($events::json) AS (event_id uuid, organization_id uuid, type text, outcome text, occurred_at timestamptz, body json, leaf_hash text))
+const INSERT_EVENTS = `INSERT INTO audit_events (sequence, event_id, organization_id, type, outcome, occurred_at, task_id, body, leaf_hash)
+  SELECT $base + ordinality - 1, event_id, organization_id, type, outcome, occurred_at, task_id, body::text, decode(leaf_hash, 'base64')
+  FROM ROWS FROM (json_to_recordset($events::json) AS (event_id uuid, organization_id uuid, type text, outcome text, occurred_at timestamptz, task_id uuid, body json, leaf_hash text))
     WITH ORDINALITY`;
 
 function optimisticStatement(companion: CompanionTable): string {

@@ -12,6 +12,7 @@ export interface AuditRecord {
   readonly type: string;
   readonly outcome: string;
   readonly occurredAt: string;
+  readonly taskId: string | undefined;
   /** JSON, stored to the letter: what the leaf hash covers and what a verifier reads. */
   readonly body: string;
   readonly leafHash: string;
@@ -24,7 +25,7 @@ export function auditRecord(event: AuditEvent): AuditRecord {
   const context = requestContext();
   const source = context && { ip: context.ip, request_id: context.requestId, user_agent: context.userAgent?.slice(0, 256) };
   const body = bodyOf({ ...event, id: eventId, time: occurredAt, source } as unknown as JsonValue);
-  return { eventId, organizationId: event.organization_id, type: event.type, outcome: event.outcome, occurredAt, body, leafHash: leafHash(body) };
+  return { eventId, organizationId: event.organization_id, type: event.type, outcome: event.outcome, occurredAt, taskId: event.task_id, body, leafHash: leafHash(body) };
 }
 
 /**
@@ -55,7 +56,7 @@ export function recordsJson(records: readonly AuditRecord[]): string {
   for (const record of records) {
     if (json.length > 1) json += ',';
     json += `{"event_id":"${record.eventId}","organization_id":${record.organizationId === null ? 'null' : `"${record.organizationId}"`},"type":"${record.type}",`
-      + `"outcome":"${record.outcome}","occurred_at":"${record.occurredAt}","leaf_hash":"${record.leafHash}","body":${record.body}}`;
+      + `"outcome":"${record.outcome}","occurred_at":"${record.occurredAt}","leaf_hash":"${record.leafHash}",${record.taskId === undefined ? '' : `"task_id":"${record.taskId}",`}"body":${record.body}}`;
   }
   return `${json}]`;
 }

@@ -72,15 +72,15 @@ export class DelegationGrants implements OnModuleInit {
   }
 
   /**
-   * Ends a delegation and marks everything below it. Answers how many ended besides it, and undefined when it was over before.
+   * Ends a delegation and marks everything below it. Answers false when it was over before.
    */
-  async revoke(manager: EntityManager, id: string): Promise<number | undefined> {
+  async revoke(manager: EntityManager, id: string): Promise<boolean> {
     const at = nowDate();
     const [, count] = await manager.query<[unknown[], number]>('UPDATE delegation_grants SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL', [id, at]);
-    if (count === 0) return undefined;
-    const [, below] = await manager.query<[unknown[], number]>('UPDATE delegation_grants SET revoked_at = $2 WHERE ancestors @> ARRAY[$1::uuid] AND revoked_at IS NULL', [id, at]);
+    if (count === 0) return false;
+    await manager.query('UPDATE delegation_grants SET revoked_at = $2 WHERE ancestors @> ARRAY[$1::uuid] AND revoked_at IS NULL', [id, at]);
     await notifyChanged(manager, 'delegation', id);
-    return below;
+    return true;
   }
 
   /**

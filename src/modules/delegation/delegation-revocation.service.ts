@@ -27,10 +27,9 @@ export class DelegationRevocation {
   async revoke(caller: Caller, id: string): Promise<void> {
     const { grant } = await this.directory.get(caller, id);
     await this.dataSource.transaction(async (manager) => {
-      const counts = await this.endings.below(manager, { kind: 'delegation', id, organizationId: grant.organizationId });
-      const delegations = await this.grants.revoke(manager, id);
-      if (delegations === undefined) return;
-      await this.audit.recordIn(manager, delegationEvent(caller, 'delegation.revoked', grant, { agent_id: grant.agentId, ended: { ...counts, delegations } }));
+      const ended = await this.endings.below(manager, { kind: 'delegation', id, organizationId: grant.organizationId });
+      if (!await this.grants.revoke(manager, id)) return;
+      await this.audit.recordIn(manager, delegationEvent(caller, 'delegation.revoked', grant, { agent_id: grant.agentId, ended }));
     });
   }
 }

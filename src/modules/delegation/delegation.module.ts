@@ -10,6 +10,7 @@ import { ToolsModule } from '../tools/tools.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { DelegationAdministration } from './delegation-administration.service.js';
 import { DelegationDirectory } from './delegation-directory.service.js';
+import { DelegationEndings } from './delegation-endings.service.js';
 import { DelegationGrant } from './delegation-grant.entity.js';
 import { DelegationParties } from './delegation-parties.service.js';
 import { DelegationGrants } from './delegation-grants.service.js';
@@ -20,7 +21,7 @@ import { DelegationsController } from './delegations.controller.js';
 @Module({
   imports: [OrganizationsModule, UsersModule, ScopesModule, ResourcesModule, ClientsModule, AgentsModule, PoliciesModule, ToolsModule, TypeOrmModule.forFeature([DelegationGrant])],
   controllers: [DelegationsController],
-  providers: [DelegationGrants, DelegationParties, DelegationPolicies, DelegationDirectory, DelegationAdministration, DelegationRevocation],
+  providers: [DelegationGrants, DelegationParties, DelegationPolicies, DelegationDirectory, DelegationAdministration, DelegationRevocation, DelegationEndings],
   exports: [DelegationGrants],
 })
 export class DelegationModule {}

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { In, Repository, type EntityManager } from 'typeorm';
 import { nowDate } from '../../kernel/clock.js';
-import { isId, type OrganizationId, type TaskId } from '../../kernel/ids.js';
+import { isId, timeOfId, type OrganizationId, type TaskId } from '../../kernel/ids.js';
 import { Task, type TaskState } from './task.entity.js';
 
 /** A task, whether it has a row or not. */
@@ -43,14 +43,18 @@ export class Tasks {
     });
   }
 
-  /** Ends a task that is active; one that has no row yet gets one. Answers false when it was over before. */
-  async end(manager: EntityManager, task: KnownTask, state: Exclude<TaskState, 'active'>): Promise<boolean> {
-    const at = nowDate();
+  /** Gives a task a row that has none yet. */
+  async write(manager: EntityManager, task: KnownTask): Promise<void> {
     await manager.createQueryBuilder().insert().into(Task).orIgnore().values({
       id: task.id, organizationId: task.organizationId, clientId: task.clientId, description: null, parentTaskId: task.ancestors.at(-1) ?? null, rootTaskId: task.rootTaskId,
-      ancestors: [...task.ancestors], state: 'active', createdAt: at, endedAt: null,
+      ancestors: [...task.ancestors], state: 'active', createdAt: timeOfId(task.id), endedAt: null,
     }).execute();
-    const { affected } = await manager.update(Task, { id: task.id, state: state === 'cancelled' ? In(['active', 'completed']) : 'active' }, { state, endedAt: at });
+  }
+
+  /** Ends a task that is active, or cancels one that is completed; one that has no row yet gets one. Answers false when it was over before. */
+  async end(manager: EntityManager, task: KnownTask, state: Exclude<TaskState, 'active'>): Promise<boolean> {
+    await this.write(manager, task);
+    const { affected } = await manager.update(Task, { id: task.id, state: state === 'cancelled' ? In(['active', 'completed']) : 'active' }, { state, endedAt: nowDate() });
     return affected === 1;
   }
 }

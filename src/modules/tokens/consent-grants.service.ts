@@ -5,6 +5,7 @@ import { nowDate } from '../../kernel/clock.js';
 import type { AgentId } from '../../kernel/ids.js';
 import type { AuditEvent, AuditParty } from '../audit/audit-event.js';
 import { AuditLog } from '../audit/audit-log.service.js';
+import { Endings, type EndedCounts } from '../audit/endings.service.js';
 import type { Authority } from '../delegation/authority.js';
 import type { DelegationGrantId } from '../delegation/delegation-grant.entity.js';
 import { DelegationGrants } from '../delegation/delegation-grants.service.js';
@@ -29,6 +30,7 @@ export class ConsentGrants {
     private readonly dataSource: DataSource,
     private readonly delegations: DelegationGrants,
     private readonly audit: AuditLog,
+    private readonly endings: Endings,
   ) {}
 
   /** A consent that was not revoked, nor the delegation that it is; expiry is for the caller to judge. */
@@ -68,8 +70,9 @@ export class ConsentGrants {
   async replace(id: string, consent: NewConsent, details: Details): Promise<string> {
     const before = await this.findActive(id);
     await this.dataSource.transaction(async (manager) => {
-      if (before && await this.end(manager, before)) {
-        await this.audit.recordIn(manager, { ...consentEvent('consent.revoked', before, id, personOf(consent)), reason: 'narrowed' });
+      const ended = before && await this.end(manager, before);
+      if (ended) {
+        await this.audit.recordIn(manager, { ...consentEvent('consent.revoked', before, id, personOf(consent), { ended }), reason: 'narrowed' });
       }
       await this.insert(manager, consent, details);
     });
@@ -81,8 +84,9 @@ export class ConsentGrants {
     const grant = await this.findActive(id);
     if (!grant) return false;
     return this.dataSource.transaction(async (manager) => {
-      if (!await this.end(manager, grant)) return false;
-      await this.audit.recordIn(manager, { ...consentEvent('consent.revoked', grant, id, actor), reason });
+      const ended = await this.end(manager, grant);
+      if (!ended) return false;
+      await this.audit.recordIn(manager, { ...consentEvent('consent.revoked', grant, id, actor, { ended }), reason });
       return true;
     });
   }
@@ -104,10 +108,12 @@ export class ConsentGrants {
     return id;
   }
 
-  private async end(manager: EntityManager, { id, delegationGrantId }: ConsentGrant): Promise<boolean> {
+  /** Answers what ended with it; undefined when it was over before. */
+  private async end(manager: EntityManager, { id, organizationId, delegationGrantId }: ConsentGrant): Promise<EndedCounts | undefined> {
+    const ended = await this.endings.below(manager, { kind: 'consent', id, organizationId });
     const { affected } = await manager.update(ConsentGrant, { id, revokedAt: IsNull() }, { revokedAt: nowDate() });
     if (affected === 1 && delegationGrantId) await this.delegations.revoke(manager, delegationGrantId);
-    return affected === 1;
+    return affected === 1 ? ended : undefined;
   }
 }
 

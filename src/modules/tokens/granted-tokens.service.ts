@@ -28,15 +28,16 @@ export class GrantedTokens {
    * @throws DomainError `row_refused`, `audit_unavailable`, `invalid_grant` when the delegation is used up
    */
   async issue(issuance: NewToken, target: TokenTarget, { place = {}, path }: Circumstances = {}): Promise<IssuedToken> {
-    const { opens, ...ids } = place;
+    const { opens, settles, ...ids } = place;
     const isLimited = path?.some(({ maxUses }) => maxUses !== null) ?? false;
-    if (!opens && !isLimited) return this.issuer.issue({ ...issuance, ...ids }, target);
+    if (!opens && !settles && !isLimited) return this.issuer.issue({ ...issuance, ...ids }, target);
     return this.dataSource.transaction(async (manager) => {
       const tokenId = newId<TokenId>();
       if (path && !await this.delegations.spend(manager, path)) throw delegationUnusable('it, or one above it, is used up');
       if (opens) {
         await this.tasks.open(manager, { ...opens, id: tokenId as string as TaskId, organizationId: issuance.organizationId as OrganizationId, clientId: issuance.clientId });
       }
+      if (settles) await this.tasks.write(manager, settles);
       return this.issuer.issueIn(manager, { ...issuance, ...ids, tokenId }, target);
     });
   }

@@ -9,7 +9,7 @@ import { ensureMonthPartitions } from '../../platform/database/time-partitions.j
 import type { Role } from '../../platform/http/caller.js';
 import type { AuditEvent } from '../audit/audit-event.js';
 import { AuditLog, type CompanionTable } from '../audit/audit-log.service.js';
-import { deadBecause, LIVENESS_JOINS, type Death } from './token-liveness.js';
+import { deadBecause, LIVENESS_JOINS, refusedBecause, type Death } from './token-liveness.js';
 
 /** One row of the ledger, under its column names (table `tokens`). Times are ISO 8601. */
 export interface LedgerRow {
@@ -61,7 +61,7 @@ const COLUMNS = `token_id, kind, format, grant_type, organization_id, client_id,
 const COMPANION: CompanionTable = {
   insert: `INSERT INTO tokens (${COLUMNS}) SELECT ${COLUMNS} FROM json_populate_recordset(NULL::tokens, $1::json)`,
   refusals: `SELECT position, reason FROM (
-      SELECT t.ordinality AS position, ${deadBecause('t.issued_at')} AS reason
+      SELECT t.ordinality AS position, ${refusedBecause('t.issued_at')} AS reason
       FROM ROWS FROM (json_populate_recordset(NULL::tokens, $1::json)) WITH ORDINALITY AS t
       ${LIVENESS_JOINS}
     ) judged WHERE reason IS NOT NULL`,

@@ -31,6 +31,11 @@ export interface TaskRequest {
 export interface TaskPlace extends Pick<Issuance, 'taskId' | 'parentTaskId'> {
   /** A task to be opened together with the token, under the token's id. */
   readonly opens?: { readonly description?: string; readonly above?: KnownTask };
+  /**
+   * A task without a row that the token goes on with, below another one: it gets a row, because cancelling what is above it would
+   * not be seen otherwise. (Until then each of its tokens descends from one of the task above, and is ended with that.)
+   */
+  readonly settles?: KnownTask;
 }
 
 /** What a new token descends from, and which task it belongs to. */
@@ -77,40 +82,41 @@ export class TokenLineage {
   async place(client: ClientRecord, { task_id: continued, parent_task_id: named, task_description: description }: TaskRequest, from: { parent?: ParentToken; path?: DelegationPath }): Promise<TaskPlace> {
     const worksOn = (task: KnownTask) => task.clientId === client.id || task.id === from.parent?.row.taskId;
     if (continued !== undefined) {
-      const task = await this.openTask(continued, client);
+      const { task, hasRow } = await this.openTask(continued, client);
       if (!worksOn(task)) throw taskUnusable();
-      return { taskId: task.id, parentTaskId: task.ancestors.at(-1) };
+      return { taskId: task.id, parentTaskId: task.ancestors.at(-1), ...(!hasRow && task.ancestors.length > 0 && { settles: task }) };
     }
     if (named !== undefined) {
-      const above = await this.openTask(named, client);
+      const { task: above } = await this.openTask(named, client);
       const isDelegate = from.path !== undefined && lastOf(from.path).principalId === above.clientId;
       if (!worksOn(above) && !isDelegate) throw taskUnusable();
       return { parentTaskId: above.id, opens: { description, above } };
     }
     if (from.parent && description === undefined) return { taskId: from.parent.row.taskId, parentTaskId: from.parent.row.parentTaskId ?? undefined };
     if (from.parent) {
-      const above = await this.openTask(from.parent.row.taskId, client);
+      const { task: above } = await this.openTask(from.parent.row.taskId, client);
       return { parentTaskId: above.id, opens: { description, above } };
     }
     return description === undefined ? {} : { opens: { description } };
   }
 
   /** @throws DomainError `invalid_grant` when there is no such task in the client's organization, or it is over */
-  private async openTask(id: string, client: ClientRecord): Promise<KnownTask> {
+  private async openTask(id: string, client: ClientRecord): Promise<{ task: KnownTask; hasRow: boolean }> {
     const known = await this.findTask(id);
     if (!known || known.task.organizationId !== client.organizationId || known.isOver) throw taskUnusable();
-    return known.task;
+    return known;
   }
 
   /** A task of which something was said, or one that is known by the token that began it. */
-  async findTask(id: string): Promise<{ readonly task: KnownTask; readonly isOver: boolean } | undefined> {
+  async findTask(id: string): Promise<{ readonly task: KnownTask; readonly hasRow: boolean; readonly isOver: boolean } | undefined> {
     if (!isId(id)) return undefined;
     const told = await this.tasks.find(id);
-    if (told) return { task: told, isOver: await this.tasks.isOver(told) };
+    if (told) return { task: told, hasRow: true, isOver: await this.tasks.isOver(told) };
     const first = await this.ledger.findOneBy({ id: id as TokenId });
     if (first?.taskId !== id) return undefined;
     const above = first.parentTaskId === null ? undefined : await this.findTask(first.parentTaskId);
     return {
+      hasRow: false,
       isOver: above?.isOver ?? false,
       task: {
         id: id as TaskId, organizationId: first.organizationId as OrganizationId, clientId: first.clientId,

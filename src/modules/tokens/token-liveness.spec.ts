@@ -3,7 +3,7 @@ import { epochSeconds, now, useClock } from '../../kernel/clock.js';
 import { newId, type TokenId } from '../../kernel/ids.js';
 import { AuditLog } from '../audit/audit-log.service.js';
 import { TokenLedger } from './token-ledger.service.js';
-import { DEATHS, type Death } from './token-liveness.js';
+import { DEATHS, standingOfAll, type Death } from './token-liveness.js';
 import { tokenRecord, type Issuance, type TokenRecord } from './token-record.js';
 
 /** An organization with a person, who consented to a client, and with an agent. */
@@ -78,7 +78,12 @@ describe('whether a token is alive', () => {
     await ledger.commit(record.row, record.event);
     return record;
   };
-  const deathOf = async ({ tokenId }: Pick<TokenRecord, 'tokenId'>) => (await ledger.standing(tokenId))!.dead;
+  /** Asked of the token alone, and of many at once: that has to be the same. */
+  const deathOf = async ({ tokenId }: Pick<TokenRecord, 'tokenId'>) => {
+    const { dead } = (await ledger.standing(tokenId))!;
+    expect(await sql(`WITH asked AS (SELECT unnest($1::uuid[]) AS token_id), ${standingOfAll('asked', 'to_timestamp($2)')} SELECT dead FROM standing`, [tokenId], epochSeconds())).toEqual([{ dead }]);
+    return dead;
+  };
   const refusal = (reason: Death) => expect.objectContaining({ code: 'row_refused', details: { reason } });
 
   it('goes on when its task is done, and is in a task of its own when nobody names one', async () => {
@@ -89,6 +94,18 @@ describe('whether a token is alive', () => {
     expect((await issue(ofAgent(of))).row).toMatchObject({ task_id: expect.any(String) as string });
     const own = ofAgent(of);
     expect(own.taskId).toBe(own.tokenId);
+  });
+
+  it.each<[name: string, place: (of: World) => Partial<Issuance>]>([
+    ['in it', ({ tasks }) => ({ taskId: tasks[1] })], ['below it', ({ tasks }) => ({ parentTaskId: tasks[1] })],
+  ])('does not begin in a task that is done, nor below it: %s', async (_name, place) => {
+    const of = await world();
+    const made = await issue(ofAgent(of, place(of)));
+    await sql(`UPDATE tasks SET state = 'completed', ended_at = now() WHERE id = $1`, of.tasks[0]);
+    const refused = expect.objectContaining({ code: 'row_refused', details: { reason: 'task_over' } }) as object;
+    await expect(issue(ofAgent(of, place(of)))).rejects.toEqual(refused);
+    await expect(issue(ofAgent(of, below(made)))).rejects.toEqual(refused);
+    expect(await deathOf(made)).toBeNull();
   });
 
   it('is unknown of what the ledger does not hold', async () => {

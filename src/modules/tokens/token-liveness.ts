@@ -21,7 +21,35 @@ export const LIVENESS_JOINS = joins('t', '');
 
 /** Null while alive, else the first reason it is not. `at` is the SQL of the present moment. */
 export function deadBecause(at: string): string {
-  return `CASE
+  return `CASE ${ownDeaths(at)}
+    WHEN t.ancestors IS NOT NULL AND (
+      SELECT count(*) <> cardinality(t.ancestors) OR bool_or(${endsWhatIsBelow('above', 'above_', at)})
+      FROM tokens above ${joins('above', 'above_')}
+      WHERE above.token_id = ANY (t.ancestors)) THEN 'ancestor_inactive'
+  END`;
+}
+
+/**
+ * The same for many tokens at once, as the common table expression `standing (token_id, dead)`: what stands above several of
+ * them is looked at once.
+ *
+ * @param set name of a relation before it, with their ids as `token_id`
+ */
+export function standingOfAll(set: string, at: string): string {
+  return `judged AS MATERIALIZED (
+    SELECT t.token_id, t.ancestors, CASE ${ownDeaths(at)} END AS own_death, ${endsWhatIsBelow('t', '', at)} AS ends_below
+    FROM (SELECT token_id FROM ${set} UNION SELECT unnest(lower.ancestors) FROM ${set} JOIN tokens lower ON lower.token_id = ${set}.token_id) one
+    JOIN tokens t ON t.token_id = one.token_id ${LIVENESS_JOINS}),
+  fallen AS MATERIALIZED (
+    SELECT DISTINCT lower.token_id FROM judged lower CROSS JOIN LATERAL unnest(lower.ancestors) AS up (id) LEFT JOIN judged above ON above.token_id = up.id
+    WHERE above.token_id IS NULL OR above.ends_below),
+  standing AS (
+    SELECT judged.token_id, coalesce(judged.own_death, CASE WHEN fallen.token_id IS NOT NULL THEN 'ancestor_inactive' END) AS dead
+    FROM ${set} JOIN judged ON judged.token_id = ${set}.token_id LEFT JOIN fallen ON fallen.token_id = judged.token_id)`;
+}
+
+function ownDeaths(at: string): string {
+  return `
     WHEN t.revoked_at IS NOT NULL THEN 'token_revoked'
     WHEN t.expires_at <= ${at} THEN 'token_expired'
     WHEN ${clientIsInactive('')} THEN 'client_inactive'
@@ -29,15 +57,26 @@ export function deadBecause(at: string): string {
     WHEN ${subjectIsInactive('t', '')} THEN 'subject_inactive'
     WHEN ${consentIsRevoked('t', '')} THEN 'consent_revoked'
     WHEN ${delegationIsOver('t', '', at)} THEN 'delegation_over'
-    WHEN ${taskIsCancelled('')} THEN 'task_cancelled'
-    WHEN t.ancestors IS NOT NULL AND (
-      SELECT count(*) <> cardinality(t.ancestors) OR bool_or(
-        above.revoked_at IS NOT NULL OR ${clientIsInactive('above_')} OR ${organizationIsInactive('above_')}
-        OR ${subjectIsInactive('above', 'above_')} OR ${consentIsRevoked('above', 'above_')}
-        OR ${delegationIsOver('above', 'above_', at)} OR ${taskIsCancelled('above_')})
-      FROM tokens above ${joins('above', 'above_')}
-      WHERE above.token_id = ANY (t.ancestors)) THEN 'ancestor_inactive'
-  END`;
+    WHEN ${taskIsCancelled('')} THEN 'task_cancelled'`;
+}
+
+/** Does everything that descends from this token end with it? (It may have expired: what it was renewed to goes on.) */
+function endsWhatIsBelow(token: string, prefix: string, at: string): string {
+  return `(${token}.revoked_at IS NOT NULL OR ${clientIsInactive(prefix)} OR ${organizationIsInactive(prefix)}
+    OR ${subjectIsInactive(token, prefix)} OR ${consentIsRevoked(token, prefix)} OR ${delegationIsOver(token, prefix, at)} OR ${taskIsCancelled(prefix)})`;
+}
+
+/**
+ * Null when the new token `t` may come to be: everything it stands on is alive, and no task that it, or what it descends from, is
+ * part of is over. (What a completed task has issued goes on until it expires; nothing is added.)
+ */
+export function refusedBecause(at: string): string {
+  return `coalesce(${deadBecause(at)}, CASE
+    WHEN (t.task_id <> t.token_id OR t.parent_task_id IS NOT NULL OR t.ancestors IS NOT NULL) AND EXISTS (
+      SELECT FROM tasks named LEFT JOIN tasks higher ON higher.id = ANY (named.ancestors)
+      WHERE named.id = ANY (ARRAY(SELECT unnest(ARRAY[above.task_id, above.parent_task_id]) FROM tokens above WHERE above.token_id = ANY (t.ancestors)) || ARRAY[t.task_id, t.parent_task_id])
+        AND (named.state <> 'active' OR higher.state <> 'active')) THEN 'task_over'
+  END)`;
 }
 
 function joins(token: string, prefix: string): string {

@@ -36,6 +36,7 @@ import { OwnConsents } from './own-consents.service.js';
 import { QuickStartController } from './quick-start.controller.js';
 import { QuickStartRegistration } from './quick-start-registration.service.js';
 import { TokenDirectory } from './token-directory.service.js';
+import { TokenEndings } from './token-endings.service.js';
 import { TokenIssuer } from './token-issuer.service.js';
 import { TokenLedger } from './token-ledger.service.js';
 import { TokenLineage } from './token-lineage.service.js';
@@ -50,8 +51,8 @@ import { TokenVerifier } from './token-verifier.service.js';
   imports: [OrganizationsModule, UsersModule, ScopesModule, ResourcesModule, ClientsModule, AgentsModule, PoliciesModule, ToolsModule, DelegationModule, TasksModule, TypeOrmModule.forFeature([ConsentGrant, LedgerToken])],
   controllers: [QuickStartController, AgentTokensController, OrganizationSwitchController, ConsentsController],
   providers: [
-    TokenLedger, LedgerUpkeep, TokenVerifier, TokenIssuer, TokenRevocation, TokenDirectory, TokenLineage, OnBehalf, ExchangeAuthority, GrantedTokens, IssuancePolicies, TokenTools,
-    ConsentGrants, ConsentUpkeep, OwnConsents, OwnApi,
+    TokenLedger, LedgerUpkeep, TokenVerifier, TokenIssuer, TokenRevocation, TokenEndings, TokenDirectory, TokenLineage, OnBehalf, ExchangeAuthority, GrantedTokens, IssuancePolicies,
+    TokenTools, ConsentGrants, ConsentUpkeep, OwnConsents, OwnApi,
     ClientTokens, QuickStartRegistration, AgentPasswordCheck, AgentLogin, AgentPasswordChange, TokenRenewal, AgentTokens, CallerDescription, OrganizationSwitch,
     { provide: CallerAuthenticator, useClass: AccessTokenAuthenticator },
   ],

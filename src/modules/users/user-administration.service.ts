@@ -6,6 +6,7 @@ import type { Caller } from '../../platform/http/caller.js';
 import type { Page } from '../../platform/http/page.js';
 import { doneBy, type AuditEvent } from '../audit/audit-event.js';
 import { AuditLog } from '../audit/audit-log.service.js';
+import { Endings, type EndedCounts } from '../audit/endings.service.js';
 import { Membership } from '../organizations/membership.entity.js';
 import { OrganizationsService } from '../organizations/organizations.service.js';
 import { assertMayActOn, assertMayHandOut } from '../organizations/role-ceiling.js';
@@ -27,6 +28,7 @@ export class UserAdministration {
     private readonly passwords: PasswordsService,
     private readonly dataSource: DataSource,
     private readonly audit: AuditLog,
+    private readonly endings: Endings,
   ) {}
 
   /** The members of the caller's organization. */
@@ -80,12 +82,14 @@ export class UserAdministration {
       const events: AuditEvent[] = [];
       if (changes.name !== undefined && changes.name !== user.name) events.push(this.event('user.updated', caller, person));
       if (changes.status !== undefined && changes.status !== user.status) {
+        let ended: EndedCounts | undefined;
         if (changes.status === 'disabled') {
           await this.assertDispensable(manager, caller, person);
+          ended = await this.endings.below(manager, { kind: 'user', id: user.id, organizationId: person.membership?.organizationId ?? null });
           // For good: enabling them again brings nothing back (ASVS 5.0 V7.4.2).
           await this.users.endSignIns(manager, user.id);
         }
-        events.push(this.event(changes.status === 'disabled' ? 'user.disabled' : 'user.enabled', caller, person));
+        events.push({ ...this.event(changes.status === 'disabled' ? 'user.disabled' : 'user.enabled', caller, person), details: { ended } });
       }
       if (events.length === 0) return person;
       Object.assign(user, { name: changes.name ?? user.name, status: changes.status ?? user.status, updatedAt: nowDate() });

@@ -4,6 +4,7 @@ import { CreateTools1764200000000 } from '../../../migrations/1764200000000-crea
 import { CreatePolicies1764300000000 } from '../../../migrations/1764300000000-create-policies.js';
 import { CreateDelegation1764400000000 } from '../../../migrations/1764400000000-create-delegation.js';
 import { CreateTasks1764500000000 } from '../../../migrations/1764500000000-create-tasks.js';
+import { IndexLineage1764600000000 } from '../../../migrations/1764600000000-index-lineage.js';
 
 /** Every migration, oldest first. A released one is never edited. */
 export const migrations = [
@@ -13,4 +14,5 @@ export const migrations = [
   CreatePolicies1764300000000,
   CreateDelegation1764400000000,
   CreateTasks1764500000000,
+  IndexLineage1764600000000,
 ];

@@ -39,19 +39,31 @@ export async function readPage<T extends ObjectLiteral>(
   query: SelectQueryBuilder<T>, column: string, keyOf: (row: T) => string, page: PageQuery, cursorKey: Buffer, direction: 'ASC' | 'DESC' = 'ASC',
   reach?: (after: string | undefined) => Promise<string | undefined>,
 ): Promise<Page<T>> {
-  const limit = page.limit ?? DEFAULT_PAGE_SIZE;
-  const after = page.cursor ? keyIn(page.cursor, column, cursorKey) : undefined;
+  const { limit, after } = pageStart(page, column, cursorKey);
   if (after !== undefined) query.andWhere(`${column} ${direction === 'ASC' ? '>' : '<'} :pageAfter`, { pageAfter: after });
   const last = await reach?.(after);
   if (last !== undefined) query.andWhere(`${column} ${direction === 'ASC' ? '<=' : '>='} :pageLast`, { pageLast: last });
-  const rows = await query.orderBy(column, direction).limit(limit + 1).getMany();
-  const data = rows.slice(0, limit);
-  const next = rows.length > limit ? keyOf(data.at(-1)!) : last;
-  return { data, next_cursor: next === undefined ? null : encodeCursor(cursorKey, [next, column]) };
+  const found = pageOf(await query.orderBy(column, direction).limit(limit + 1).getMany(), limit, column, keyOf, cursorKey);
+  return found.next_cursor === null && last !== undefined ? { ...found, next_cursor: encodeCursor(cursorKey, [last, column]) } : found;
 }
 
-function keyIn(cursor: string, column: string, cursorKey: Buffer): string | undefined {
-  const [key, list] = decodeCursor(cursorKey, cursor);
-  if (list !== column) throw new DomainError('invalid', 'invalid_cursor', 'The cursor belongs to another list; start again without it.');
-  return key;
+/**
+ * Where a page begins, for a list that no query builder can read.
+ *
+ * @param list which list it is: a cursor is good for one
+ * @returns `after`: the key of the last row before it, when it is not the first page
+ * @throws DomainError `invalid_cursor`
+ */
+export function pageStart(page: PageQuery, list: string, cursorKey: Buffer): { readonly limit: number; readonly after?: string } {
+  const limit = page.limit ?? DEFAULT_PAGE_SIZE;
+  if (!page.cursor) return { limit };
+  const [after, of] = decodeCursor(cursorKey, page.cursor);
+  if (of !== list) throw new DomainError('invalid', 'invalid_cursor', 'The cursor belongs to another list; start again without it.');
+  return { limit, after };
+}
+
+/** The page that these rows are, of which there is one more than the page holds when the list goes on. */
+export function pageOf<T>(rows: readonly T[], limit: number, list: string, keyOf: (row: T) => string, cursorKey: Buffer): Page<T> {
+  const data = rows.slice(0, limit);
+  return { data, next_cursor: rows.length > limit ? encodeCursor(cursorKey, [keyOf(data.at(-1)!), list]) : null };
 }

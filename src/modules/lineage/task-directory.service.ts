@@ -1,0 +1,43 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { isId } from '../../kernel/ids.js';
+import { MasterKey } from '../../platform/crypto/master-key.js';
+import type { Caller } from '../../platform/http/caller.js';
+import { pageOf, pageStart, type Page } from '../../platform/http/page.js';
+import { taskNotFound } from './lineage.errors.js';
+import { standingTask, tasksQuery, type StandingTask, type TaskConditions, type TaskRow } from './task.queries.js';
+import type { TasksQuery } from './tasks.dto.js';
+
+const LIST = 'tasks';
+
+/**
+ * What callers of the API see of tasks: whoever runs the organization sees all of it, a member those that their agents began and
+ * those begun for them, an agent its own.
+ */
+@Injectable()
+export class TaskDirectory {
+  private readonly cursorKey: Buffer;
+
+  constructor(private readonly dataSource: DataSource, masterKey: MasterKey) {
+    this.cursorKey = masterKey.derive('list-cursor');
+  }
+
+  /** The newest first. */
+  async list(caller: Caller, { agent_id: agentId, state, root_task_id: topTaskId, ...page }: TasksQuery): Promise<Page<StandingTask>> {
+    const { limit, after } = pageStart(page, LIST, this.cursorKey);
+    const tasks = await this.read(caller, { agentId, state, topTaskId, before: after }, limit + 1);
+    return pageOf(tasks, limit, LIST, ({ id }) => id, this.cursorKey);
+  }
+
+  /** @throws DomainError `task_not_found` */
+  async get(caller: Caller, id: string): Promise<StandingTask> {
+    const [task] = isId(id) ? await this.read(caller, { id }, 1) : [];
+    if (!task) throw taskNotFound();
+    return task;
+  }
+
+  private async read(caller: Caller, conditions: TaskConditions, limit: number): Promise<StandingTask[]> {
+    const { text, values } = tasksQuery(caller, conditions, limit);
+    return (await this.dataSource.query<TaskRow[]>(text, values)).map(standingTask);
+  }
+}
