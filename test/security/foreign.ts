@@ -8,6 +8,7 @@ export const PARAMETERS: Readonly<Record<string, (tenant: Tenant) => string>> = 
   '/api/admin/tokens/{token_id}': ({ tokenId }) => tokenId,
   '/api/agents/{id}': ({ agent }) => agent.id,
   '/api/agents/{id}/secrets/{secret_id}': ({ agent }) => agent.secretId,
+  '/api/agents/{id}/tools/{tool_id}': ({ tool }) => tool.id,
   '/api/clients/{client_id}': ({ client }) => client.id,
   '/api/clients/{client_id}/secrets/{secret_id}': ({ client }) => client.secretId,
   '/api/delegations/principal/{id}': ({ people }) => people.owner.id,
@@ -17,6 +18,7 @@ export const PARAMETERS: Readonly<Record<string, (tenant: Tenant) => string>> = 
   '/api/policies/{id}': ({ policyId }) => policyId,
   '/api/resources/{id}': ({ resource }) => resource.id,
   '/api/scopes/{id}': ({ scope }) => scope.id,
+  '/api/tools/{id}': ({ tool }) => tool.id,
   '/api/users/me/consents/{id}': ({ consentId }) => consentId,
   '/api/users/{id}': ({ people }) => people.member.id,
 };
@@ -39,6 +41,7 @@ export const HOSTILE_BODIES: Readonly<Record<string, (attacker: Tenant) => objec
   'POST /api/policies/{id}/restore': () => ({ version: 1 }),
   'PUT /api/resources/{id}': () => ({ name: 'taken over', scopes: [], is_active: false }),
   'PUT /api/scopes/{id}': () => ({ description: 'taken over', is_active: false }),
+  'PUT /api/tools/{id}': () => ({ description: 'taken over', permissions_required: [], resource: null }),
   'PUT /api/users/{id}': () => ({ name: 'taken over', status: 'disabled' }),
   'POST /api/users/{id}/password': () => ({ new_password: 'taken over by somebody 7' }),
 };
@@ -71,6 +74,7 @@ export const BODY_REFERENCES: Readonly<Record<string, Reference | string>> = {
   'POST /api/agents/activate registration_token': 'a secret that proves itself',
   'POST /api/agents/register scopes': scopesUnknown({ agent_name: 'Theirs' }),
   'POST /api/agents/register default_scopes': defaultsUnknown({ agent_name: 'Theirs', scopes: [] }),
+  'POST /api/agents/register tool_ids': { body: (_attacker, { tool }) => ({ agent_name: 'Theirs', scopes: [], tool_ids: [tool.id] }), status: 400, code: 'unknown_tool' },
   'POST /api/agents/register owner_email': 'an address to write to; only a member of the organization becomes the owner: tried on its own',
   'POST /api/agents/register enrolment_token': 'a secret that proves itself; with an access token it is not looked at: tried on its own',
   'POST /api/agents/register organization': 'looked at only where anybody may register; with an access token it is not: tried on its own',
@@ -105,8 +109,12 @@ export const BODY_REFERENCES: Readonly<Record<string, Reference | string>> = {
   'PUT /api/scopes/{id} implies': { body: (_attacker, { scope }) => ({ implies: [scope.name] }), status: 400, code: 'unknown_scope' },
   'POST /api/scopes/expand scopes': 'names alone, of which those of others are unknown: tried on its own',
   'POST /api/setup email': 'the first person of an installation',
+  'POST /api/tools permissions_required': { body: (_attacker, { scope }) => ({ name: 'theirs', permissions_required: [scope.name] }), status: 400, code: 'unknown_scope' },
+  'POST /api/tools resource': { body: (_attacker, { resource }) => ({ name: 'theirs', resource: resource.identifier }), status: 400, code: 'unknown_resource' },
+  'PUT /api/tools/{id} permissions_required': { body: (_attacker, { scope }) => ({ permissions_required: [scope.name] }), status: 400, code: 'unknown_scope' },
+  'PUT /api/tools/{id} resource': { body: (_attacker, { resource }) => ({ resource: resource.identifier }), status: 400, code: 'unknown_resource' },
   'POST /api/users email': 'makes somebody a member, by decision: there are no invitations',
 };
 
 /** Which members of a body look like references. */
-export const LOOKS_LIKE_REFERENCE = /(^|_)(ids?|scopes|implies|resources|token|api_key|email|organization|owner|client|agent|user)$/;
+export const LOOKS_LIKE_REFERENCE = /(^|_)(ids?|scopes|implies|permissions_required|resource|resources|token|api_key|email|organization|owner|client|agent|user)$/;

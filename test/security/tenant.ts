@@ -32,6 +32,8 @@ export interface Tenant {
   /** An API with JWTs, and one with opaque tokens. Both offer the scope. */
   readonly resource: { readonly id: string; readonly identifier: string };
   readonly opaqueResource: { readonly id: string; readonly identifier: string };
+  /** The agent has it. */
+  readonly tool: { readonly id: string; readonly name: string };
   readonly consentId: string;
   readonly tokenId: string;
   readonly enrolmentToken: string;
@@ -57,8 +59,9 @@ export async function makeTenant(server: ServerAddress, administrator: string, n
   const scope = await make('/api/scopes', { name: `${slug}:read`, description: `${name} scope` });
   const resource = await make('/api/resources', { identifier: `https://api.${slug}.example`, name: `${name} API`, scopes: [`${slug}:read`] });
   const opaqueResource = await make('/api/resources', { identifier: `https://opaque.${slug}.example`, name: `${name} opaque API`, scopes: [`${slug}:read`], token_format: 'opaque' });
+  const tool = await make('/api/tools', { name: `${slug}-tool`, description: `${name} tool`, permissions_required: [`${slug}:read`], resource: `https://api.${slug}.example` });
   const all = [...scopes, `${slug}:read`];
-  const agent = await make('/api/agents/register', { agent_name: `${name} agent`, scopes: all });
+  const agent = await make('/api/agents/register', { agent_name: `${name} agent`, scopes: all, tool_ids: [tool['id']] });
   const credentials = agent['credentials'] as Record<string, string>;
   await done(server, undefined, 'POST', '/api/agents/activate', { registration_token: credentials['registration_token'] });
   const client = await make('/api/admin/clients/register', { client_name: `${name} client`, grant_types: ['client_credentials'], scopes: all });
@@ -89,6 +92,7 @@ export async function makeTenant(server: ServerAddress, administrator: string, n
     scope: { id: String(scope['id']), name: `${slug}:read` },
     resource: { id: String(resource['id']), identifier: `https://api.${slug}.example` },
     opaqueResource: { id: String(opaqueResource['id']), identifier: `https://opaque.${slug}.example` },
+    tool: { id: String(tool['id']), name: `${slug}-tool` },
     consentId: consents.body.data.find(({ client: { client_id } }) => client_id === web.clientId)!.id,
     tokenId: decodeJwt(token).jti!,
     enrolmentToken: String(enrolment['enrolment_token']),
@@ -109,7 +113,7 @@ export function marksOf(tenant: Tenant): string[] {
   const people = Object.values(tenant.people).flatMap(({ id, email }) => [id, email]);
   const machines = [tenant.agent, tenant.client].flatMap(({ id, secretId }) => [id, secretId]);
   return [
-    tenant.id, tenant.slug, tenant.name, ...people, ...machines, tenant.application.clientId, tenant.scope.id, tenant.resource.id, tenant.opaqueResource.id,
+    tenant.id, tenant.slug, tenant.name, ...people, ...machines, tenant.application.clientId, tenant.scope.id, tenant.resource.id, tenant.opaqueResource.id, tenant.tool.id,
     tenant.consentId, tenant.tokenId, tenant.delegationId, tenant.policyId, ...Object.values(tenant.tokens).map((token) => decodeJwt(token).jti!),
   ];
 }

@@ -18,15 +18,14 @@ export class AgentToolsController {
     return { data: (await this.tools.list(caller, id)).map(AgentToolDto.of), next_cursor: null };
   }
 
-  /** Gives an agent a tool. You must be able to hand out every scope that the tool requires. For one that it has already the answer is 200. */
+  /** Gives an agent a tool. You must be able to hand out every scope that the tool requires. One that it has already stays. */
   @Post(':tool_id')
   @Access.scopes('agents:write')
   async assign(
     @CurrentCaller() caller: Caller, @Param('id') id: string, @Param('tool_id') toolId: string, @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AgentToolDto> {
-    const { tool, isNew } = await this.tools.assign(caller, id, toolId);
-    if (isNew) reply.header('location', `/api/agents/${id}/tools`);
-    else reply.status(200);
+    const tool = await this.tools.assign(caller, id, toolId);
+    reply.header('location', `/api/agents/${id}/tools`);
     return AgentToolDto.of(tool);
   }
 

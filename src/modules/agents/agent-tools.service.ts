@@ -28,10 +28,10 @@ export class AgentTools {
   }
 
   /**
-   * Gives the agent a tool, and answers whether it did not have it before.
+   * Gives the agent a tool; one that it has already stays.
    * @throws DomainError `agent_not_found`, `agent_deactivated`, `tool_not_found`, `scopes_not_held`, `too_many_tools`
    */
-  async assign(caller: Caller, id: string, toolId: string): Promise<{ tool: Tool; isNew: boolean }> {
+  async assign(caller: Caller, id: string, toolId: string): Promise<Tool> {
     const ceiling = await this.ceiling.of(caller);
     return this.changing(caller, id, async (manager, agent) => {
       if (agent.status === 'deactivated') throw agentDeactivated();
@@ -39,7 +39,7 @@ export class AgentTools {
       ceiling.assertCovers(tool.permissionsRequired);
       const [added] = await this.assignments.assign(manager, agent.id, [tool]);
       if (added) await this.record(manager, caller, 'agent.tool_assigned', agent, tool);
-      return { tool, isNew: added !== undefined };
+      return tool;
     });
   }
 

@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import { ContentWatch } from './content-watch.js';
 
 /** What each look sees, and what comes of it. */
@@ -30,6 +31,9 @@ class Script {
     return content;
   }
 }
+
+beforeAll(() => Logger.overrideLogger(false));
+afterAll(() => Logger.overrideLogger(new Logger()));
 
 describe('a watch over what people edit', () => {
   it.each<[string, string[], string[]]>([

@@ -23,7 +23,7 @@ interface Reply { status: number; headers: Headers; text: string; body: Record<s
 async function send(path: string, body: string | undefined, headers: Record<string, string> = {}, method = 'POST'): Promise<Reply> {
   const all = { authorization: `Bearer ${token}`, ...(body !== undefined && { 'content-type': 'application/json' }), ...headers };
   const sent = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== ''));
-  const response = await fetch(`${application.issuer}${path}`, { method, headers: sent, body });
+  const response = await fetch(`${application.issuer}${path}`, { method, headers: sent, ...(body !== undefined && { body }) });
   const text = await response.text();
   return { status: response.status, headers: response.headers, text, body: text.startsWith('{') ? JSON.parse(text) as Record<string, unknown> : {} };
 }
