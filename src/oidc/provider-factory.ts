@@ -14,6 +14,7 @@ import { discreetAnswers } from './discreet-answers.js';
 import { cacheableKeySet } from './key-set-caching.js';
 import { interactionPolicy } from './interactions/interaction-policy.js';
 import { outboundFetch } from './outbound.js';
+import { AGENT_METADATA } from './agent-metadata.js';
 import { useOwnPages } from './own-pages.js';
 import { ProtocolPages } from './protocol-pages.service.js';
 import { ProtocolPolicies } from './protocol-policies.service.js';
@@ -74,6 +75,7 @@ export class ProviderFactory {
       scopes: [...OIDC_SCOPES],
       claims: { openid: ['sub'], profile: ['name', 'updated_at'], email: ['email', 'email_verified'] },
       extraParams: { requested_actor: checkRequestedActor },
+      discovery: AGENT_METADATA,
       responseTypes: ['code'],
       subjectTypes: ['public'],
       clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],

@@ -31,6 +31,15 @@ describe('discovery (RFC 8414, OpenID Connect Discovery)', () => {
     expect(addresses.filter((address) => address !== server.issuer && !address.startsWith(`${server.issuer}/`))).toEqual([]);
   });
 
+  it('says what agents are, what tokens say of them, and how they come to act for others (OIDC-A)', async () => {
+    const { body } = await call(server, 'GET', PATHS[0]!);
+    expect(body).toMatchObject({
+      agent_types_supported: expect.arrayContaining(['assistant', 'autonomous']),
+      agent_claims_supported: expect.arrayContaining(['agent_type', 'delegation_chain', 'delegator_sub', 'act']),
+      delegation_methods_supported: expect.arrayContaining(['urn:ietf:params:oauth:grant-type:token-exchange']),
+    });
+  });
+
   it('offers what OAuth 2.1 offers, and nothing it took away', async () => {
     const { body } = await call(server, 'GET', PATHS[0]!);
     expect(body).toMatchObject({
