@@ -103,6 +103,7 @@ export const BODY_REFERENCES: Readonly<Record<string, Reference | string>> = {
   },
   'POST /api/organizations/{id}/members user_id': 'makes somebody who has an account a member, by decision: there are no invitations',
   'POST /api/organizations/{id}/members email': 'makes somebody who has an account a member, by decision: there are no invitations',
+  'POST /api/policies/check resource': 'what a question is about; what the organization does not have decides like a name that nobody knows',
   'POST /api/resources scopes': scopesUnknown({ identifier: 'https://theirs.example', name: 'Theirs' }),
   'PUT /api/resources/{id} scopes': scopesUnknown({}),
   'POST /api/scopes implies': { body: (_attacker, { scope }) => ({ name: 'theirs:read', implies: [scope.name] }), status: 400, code: 'unknown_scope' },

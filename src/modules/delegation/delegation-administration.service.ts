@@ -45,12 +45,13 @@ export class DelegationAdministration {
     const principal = await this.parties.principal(caller, body.principal_id);
     const agentId = await this.parties.delegate(caller.organizationId, body.agent_id, principal.id);
     await this.parties.assertHandsOut(caller, principal, body.scopes);
+    // Before it is narrowed: what is not registered is covered by nothing, not even by itself.
+    await this.parties.assertKnown(this.dataSource.manager, caller.organizationId, { scopes: body.scopes, resources: body.constraints?.resources ?? null });
     const above: Authority = {
       scopes: body.scopes, tools: null, resources: null, authorizationDetails: body.authorization_details ?? [], maxDepth: this.config.delegationDepth,
       notBefore: null, expiresAt: null, maxTokenTtl: null, maxUses: null,
     };
     const authority = this.narrowed(above, { maxDepth: 0, expiresAt: epochSeconds() + DEFAULT_TTL, ...askedOf(body) }, await this.parties.graphOf(caller.organizationId));
-    await this.parties.assertKnown(this.dataSource.manager, caller.organizationId, { scopes: body.scopes, resources: authority.resources });
     const decided = await this.policies.judge({ organizationId: caller.organizationId, principal, agentId, authority, depth: 1, purpose: body.purpose });
     return this.dataSource.transaction(async (manager) => {
       const grant = await this.grants.insert(manager, {
