@@ -7,6 +7,7 @@ import { ResourcesService } from '../modules/resources/resources.service.js';
 import { ScopesService } from '../modules/scopes/scopes.service.js';
 import { ConsentGrants } from '../modules/tokens/consent-grants.service.js';
 import { offeredScopes, unofferedScopes } from '../modules/tokens/offered-scopes.js';
+import { maySeeToken, type TokenViewer } from '../modules/tokens/token-visibility.js';
 import { Config } from '../platform/config/config.js';
 import { clientRecordOf } from './clients.js';
 import { stateOf } from './request-state.js';
@@ -23,15 +24,12 @@ interface PolicedToken {
   isSenderConstrained?(): boolean;
 }
 
-/**
- * A token may be seen by its own client, by a resource server it is meant for, and by a client that administers tokens, within
- * one organization; each has to prove who it is, which a public client cannot (RFC 7662 section 2.1).
- */
-export function maySeeToken(client: ClientRecord, token: { readonly clientId?: string; readonly tenantId: unknown; readonly audience?: string | string[] }): boolean {
-  if (client.tokenEndpointAuthMethod === 'none') return false;
-  if (token.clientId === client.id) return true;
-  if (client.organizationId === null || token.tenantId !== client.organizationId) return false;
-  return [token.audience ?? []].flat().some((audience) => client.servedResources.has(audience)) || client.scopes.has('tokens:read');
+/** A client that asks about a token, having authenticated (RFC 7662 section 2.1). */
+export function viewerOf(client: ClientRecord): TokenViewer {
+  return {
+    clientId: client.id, organizationId: client.organizationId, isProven: client.tokenEndpointAuthMethod !== 'none', servedResources: client.servedResources,
+    administersTokens: client.scopes.has('tokens:read'),
+  };
 }
 
 /** Who may see or end a token, and what a client may ask of a resource. */
@@ -52,7 +50,7 @@ export class ProtocolPolicies {
 
   /** Whoever may not see a token learns that it is inactive (RFC 7662 section 2.2), and that is on record. */
   async mayIntrospect(ctx: KoaContextWithOIDC, client: Client, token: PolicedToken): Promise<boolean> {
-    if (maySeeToken(clientRecordOf(client), { clientId: token.clientId, tenantId: await this.tenantOf(token), audience: token.aud })) return true;
+    if (maySeeToken(viewerOf(clientRecordOf(client)), { clientId: token.clientId, tenantId: await this.tenantOf(token), audience: token.aud })) return true;
     stateOf(ctx.req).refusal = { event: 'introspection.error', error: new errors.AccessDenied('the client may not see this token') };
     return false;
   }

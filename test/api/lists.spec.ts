@@ -23,6 +23,7 @@ const GROW: Readonly<Record<string, (index: number) => Promise<unknown>>> = {
   '/api/policies/{id}/versions': () => changedPolicy(),
   '/api/resources': (index) => make('/api/resources', { identifier: `https://api${index}.example`, name: `API ${index}` }),
   '/api/scopes': (index) => make('/api/scopes', { name: `widget${index}:read` }),
+  '/api/tasks': () => bootstrapToken(server),
   '/api/tools': (index) => make('/api/tools', { name: `tool${index}` }),
   '/api/users': () => addPerson(server, token, 'member'),
   '/api/admin/tokens': () => bootstrapToken(server),

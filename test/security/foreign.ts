@@ -18,6 +18,7 @@ export const PARAMETERS: Readonly<Record<string, (tenant: Tenant) => string>> = 
   '/api/policies/{id}': ({ policyId }) => policyId,
   '/api/resources/{id}': ({ resource }) => resource.id,
   '/api/scopes/{id}': ({ scope }) => scope.id,
+  '/api/tasks/{id}': ({ tokenId }) => tokenId,
   '/api/tools/{id}': ({ tool }) => tool.id,
   '/api/users/me/consents/{id}': ({ consentId }) => consentId,
   '/api/users/{id}': ({ people }) => people.member.id,
@@ -62,6 +63,14 @@ const resourceUnknown = (fields: object): Reference => ({
   body: (_attacker, { resource }) => ({ ...fields, served_resources: [resource.identifier] }), status: 400, code: 'unknown_resource',
 });
 
+const foreignToken = (fields: object): Reference => ({ body: (_attacker, { tokens }) => ({ ...fields, token: tokens.agent }), status: 401, code: 'presented_token_invalid' });
+const taskOfOthers = (fields: object): Reference => ({
+  body: ({ tokens }, { tokenId }) => ({ ...fields, token: tokens.owner, expected_task_id: tokenId }), status: 403, code: 'lineage_mismatch',
+});
+const ancestorOfOthers = (fields: object, member: 'ancestor_token' | 'ancestor_token_id'): Reference => ({
+  body: ({ tokens }, victim) => ({ ...fields, token: tokens.owner, [member]: member === 'ancestor_token' ? victim.tokens.agent : victim.tokenId }), status: 401, code: 'ancestor_token_invalid',
+});
+
 /**
  * Members of bodies that refer to something by its id or name. One that is missing here fails the test: say how a reference
  * to somebody else's is met, or why it is none.
@@ -98,6 +107,17 @@ export const BODY_REFERENCES: Readonly<Record<string, Reference | string>> = {
   'POST /api/delegations scopes': { body: ({ agent }, { scope }) => ({ agent_id: agent.id, scopes: [scope.name] }), status: 400, code: 'unknown_scope' },
   'POST /api/delegations/{id}/delegate agent_id': 'only the agent that holds the delegation gets so far: tried on its own',
   'POST /api/delegations/{id}/delegate scopes': 'no more than the delegation holds: tried on its own',
+  'POST /api/oauth/verify token': foreignToken({}),
+  'POST /api/oauth/verify expected_task_id': taskOfOthers({}),
+  'POST /api/oauth/verify ancestor_token': ancestorOfOthers({}, 'ancestor_token'),
+  'POST /api/oauth/verify ancestor_token_id': ancestorOfOthers({}, 'ancestor_token_id'),
+  'POST /api/oauth/verify-tool-access token': foreignToken({ tool: 'anything' }),
+  'POST /api/oauth/verify-tool-access expected_task_id': taskOfOthers({ tool: 'anything' }),
+  'POST /api/oauth/verify-tool-access ancestor_token': ancestorOfOthers({ tool: 'anything' }, 'ancestor_token'),
+  'POST /api/oauth/verify-tool-access ancestor_token_id': ancestorOfOthers({ tool: 'anything' }, 'ancestor_token_id'),
+  'POST /api/oauth/check_token_access token': foreignToken({}),
+  'POST /api/oauth/check_token_access scopes': { body: ({ tokens }, { scope }) => ({ token: tokens.owner, scopes: [scope.name] }), status: 403, code: 'scope_not_covered' },
+  'POST /api/oauth/audit/task task_id': { body: (_attacker, { tokenId }) => ({ task_id: tokenId }), status: 404, code: 'task_not_found' },
   'POST /api/organizations owner_user_id': {
     body: (_attacker, { people }) => ({ name: 'Theirs', owner_user_id: people.owner.id }), status: 400, code: 'owner_user_not_found',
   },

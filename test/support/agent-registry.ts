@@ -41,7 +41,7 @@ export async function openAgentRegistry(): Promise<AgentRegistry> {
   const users = new UsersService(dataSource.getRepository(User), dataSource.getRepository(Organization), dataSource.getRepository(Membership));
   const tools = new ToolsService(dataSource, changes);
   const assignments = new ToolAssignments(dataSource, tools);
-  const agents = new AgentsService(dataSource, registration, machineSecrets, assignments, audit, changes);
+  const agents = new AgentsService(dataSource, registration, clients, machineSecrets, assignments, audit, changes);
   const owners = new AgentOwners(users);
   const directory = new AgentDirectory(dataSource, clientSecrets, masterKey);
   const enrolmentWith = (settings: Config) => new AgentEnrolment(settings, dataSource, agents, organizations, owners, registration, ceiling);
@@ -51,7 +51,7 @@ export async function openAgentRegistry(): Promise<AgentRegistry> {
     agentTools: new AgentTools(dataSource, directory, assignments, ceiling, audit),
     enrolment: enrolmentWith(config),
     openEnrolment: enrolmentWith({ ...config, openRegistration: true }),
-    agentAdministration: new AgentAdministration(dataSource, agents, owners, clients, registration, ceiling, audit, new Endings()),
+    agentAdministration: new AgentAdministration(dataSource, agents, owners, registration, ceiling, audit, new Endings()),
     agentSecrets: new AgentSecrets(dataSource, clientSecrets, clients, registration, ceiling, audit),
   };
 }

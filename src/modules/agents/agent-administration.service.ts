@@ -9,7 +9,6 @@ import { AuditLog } from '../audit/audit-log.service.js';
 import { Endings } from '../audit/endings.service.js';
 import type { Client } from '../clients/client.entity.js';
 import { ClientRegistration, type ClientReach } from '../clients/client-registration.service.js';
-import { ClientsService } from '../clients/clients.service.js';
 import { ScopeCeiling } from '../clients/scope-ceiling.service.js';
 import { clientMetadataIn } from './agent-client-metadata.js';
 import { AgentOwners } from './agent-owners.service.js';
@@ -27,7 +26,6 @@ export class AgentAdministration {
     private readonly dataSource: DataSource,
     private readonly agents: AgentsService,
     private readonly owners: AgentOwners,
-    private readonly clients: ClientsService,
     private readonly registration: ClientRegistration,
     private readonly ceiling: ScopeCeiling,
     private readonly audit: AuditLog,
@@ -141,7 +139,6 @@ export class AgentAdministration {
   private async changing(id: string, change: (manager: EntityManager) => Promise<AgentWithClient>): Promise<AgentWithClient> {
     const changed = await this.dataSource.transaction(change);
     this.agents.invalidate(id);
-    this.clients.invalidate(id);
     return changed;
   }
 

@@ -11,6 +11,7 @@ import type { AuditEvent } from '../audit/audit-event.js';
 import { AuditLog } from '../audit/audit-log.service.js';
 import type { Client } from '../clients/client.entity.js';
 import { ClientRegistration, TOKEN_EXCHANGE, type GivenMetadata } from '../clients/client-registration.service.js';
+import { ClientsService } from '../clients/clients.service.js';
 import type { ScopeCeilingOfCaller } from '../clients/scope-ceiling.service.js';
 import { ToolAssignments } from '../tools/tool-assignments.service.js';
 import type { Tool } from '../tools/tool.entity.js';
@@ -69,6 +70,7 @@ export class AgentsService implements OnModuleInit {
   constructor(
     private readonly dataSource: DataSource,
     private readonly registration: ClientRegistration,
+    private readonly clients: ClientsService,
     private readonly secrets: MachineSecrets,
     private readonly tools: ToolAssignments,
     private readonly audit: AuditLog,
@@ -87,8 +89,10 @@ export class AgentsService implements OnModuleInit {
     return isId(agentId) ? this.cache.get(agentId) : Promise.resolve(undefined);
   }
 
+  /** An agent and its client change together. */
   invalidate(agentId: string): void {
     this.cache.invalidate(agentId);
+    this.clients.invalidate(agentId);
   }
 
   /** For signing in with name and password: the agent, unless it is deactivated, and its hash if it has one. Not for use inside a transaction. */

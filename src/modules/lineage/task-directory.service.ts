@@ -3,12 +3,18 @@ import { DataSource } from 'typeorm';
 import { isId } from '../../kernel/ids.js';
 import { MasterKey } from '../../platform/crypto/master-key.js';
 import type { Caller } from '../../platform/http/caller.js';
-import { pageOf, pageStart, type Page } from '../../platform/http/page.js';
+import { pageOf, pageStart, type Page, type PageQuery } from '../../platform/http/page.js';
+import type { TaskState } from '../tasks/task.entity.js';
 import { taskNotFound } from './lineage.errors.js';
 import { standingTask, tasksQuery, type StandingTask, type TaskConditions, type TaskRow } from './task.queries.js';
-import type { TasksQuery } from './tasks.dto.js';
 
 const LIST = 'tasks';
+
+export interface TaskFilter extends PageQuery {
+  readonly agent_id?: string;
+  readonly state?: TaskState;
+  readonly root_task_id?: string;
+}
 
 /**
  * What callers of the API see of tasks: whoever runs the organization sees all of it, a member those that their agents began and
@@ -23,7 +29,7 @@ export class TaskDirectory {
   }
 
   /** The newest first. */
-  async list(caller: Caller, { agent_id: agentId, state, root_task_id: topTaskId, ...page }: TasksQuery): Promise<Page<StandingTask>> {
+  async list(caller: Caller, { agent_id: agentId, state, root_task_id: topTaskId, ...page }: TaskFilter): Promise<Page<StandingTask>> {
     const { limit, after } = pageStart(page, LIST, this.cursorKey);
     const tasks = await this.read(caller, { agentId, state, topTaskId, before: after }, limit + 1);
     return pageOf(tasks, limit, LIST, ({ id }) => id, this.cursorKey);

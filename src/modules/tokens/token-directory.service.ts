@@ -74,7 +74,7 @@ export class TokenDirectory {
   /** What a presented access token says and how it stands; undefined when it is none of ours, or not the caller's to see. */
   async inspect(caller: Caller, value: string): Promise<{ claims: AccessTokenClaims; dead: Death | null } | undefined> {
     const found = await this.verifier.find(value);
-    if (!found || !await this.within(caller).andWhere('t.id = :id', { id: found.claims.jti }).getExists()) return undefined;
+    if (!found || !await this.sees(caller, found.claims.jti)) return undefined;
     return { claims: found.claims, dead: found.standing.dead };
   }
 
@@ -84,6 +84,10 @@ export class TokenDirectory {
     if (after !== undefined) tokens.andWhere('t.id < :after', { after });
     const last = await tokens.orderBy('t.id', 'DESC').offset(LOOKED_AT - 1).limit(1).getRawOne<{ id: string }>();
     return last?.id;
+  }
+
+  sees(caller: Caller, id: string): Promise<boolean> {
+    return this.within(caller).andWhere('t.id = :id', { id }).getExists();
   }
 
   private within(caller: Caller): SelectQueryBuilder<LedgerToken> {

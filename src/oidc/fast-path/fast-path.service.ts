@@ -4,11 +4,12 @@ import { errors } from 'oidc-provider';
 import { isScopeParameter } from '../../kernel/scope-set.js';
 import { ClientsService, type ClientRecord } from '../../modules/clients/clients.service.js';
 import { TokenVerifier } from '../../modules/tokens/token-verifier.service.js';
+import { maySeeToken } from '../../modules/tokens/token-visibility.js';
 import { noteClient } from '../../platform/http/request-context.js';
 import { Metrics } from '../../platform/metrics/metrics.js';
 import { readFields } from '../form-body.js';
 import { ClientCredentialsGrant } from '../grants/client-credentials.service.js';
-import { maySeeToken } from '../protocol-policies.service.js';
+import { viewerOf } from '../protocol-policies.service.js';
 import { PROTOCOL_ROUTES } from '../protocol-routes.js';
 import { toWireError, writeWireError } from '../wire-errors.js';
 import { introspectionResponse } from './introspection-response.js';
@@ -80,7 +81,7 @@ export class FastPath {
 
   private async introspection(client: ClientRecord, { token }: PlainForm): Promise<Answer | undefined> {
     const found = token === undefined ? undefined : await this.verifier.findLive(token);
-    return found && maySeeToken(client, { clientId: found.claims.client_id, tenantId: found.claims.tenant_id, audience: found.claims.aud })
+    return found && maySeeToken(viewerOf(client), { clientId: found.claims.client_id, tenantId: found.claims.tenant_id, audience: found.claims.aud })
       ? introspectionResponse(found.claims) : undefined;
   }
 }
