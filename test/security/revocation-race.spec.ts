@@ -7,6 +7,8 @@ import { startServer, type TestServer } from '../support/server.js';
 import { report } from '../support/stored-facts.js';
 
 const ROUNDS = 30;
+/** Of exchanges and refreshes below one root. */
+const RACES = Number(process.env['LEGATE_TEST_RACES'] ?? 10);
 /** A new password costs four slow hashes a round. */
 const PASSWORD_ROUNDS = 8;
 const MOST_REFRESHES = 1000;
@@ -133,6 +135,47 @@ describe('what is ended stays ended, whoever was asking for more at that moment'
     }
     report(`suspension against client credentials: ${ROUNDS} rounds, ${issued} tokens, none alive afterwards`);
   }, 240_000);
+
+  it(`leaves no descendant alive when a root is revoked while tokens are exchanged and refreshed below it, ${RACES} times`, async () => {
+    const [first, second] = await Promise.all([0, 1].map(() => registerAgent(server, { scopes: ['agents:read', 'delegations:write'] })));
+    const basic = ({ clientId, clientSecret }: { clientId: string; clientSecret: string }): [string, string] => [clientId, clientSecret];
+    const login = async () => String((await call(server, 'POST', '/api/auth/login', { body: { api_key: first!.clientSecret } })).body['access_token']);
+    const delegated = await call(server, 'POST', '/api/delegations', { token: await login(), body: { agent_id: second!.clientId, scopes: ['agents:read'] } });
+    expect(delegated.status).toBe(201);
+    let issued = 0;
+    for (let round = 0; round < RACES; round += 1) {
+      const root = await login();
+      const tokens = [root];
+      const over = new AbortController();
+      /** From the root and from whatever came of it, as long as there is something to go on from. */
+      const descend = async (next: (from: string) => Promise<{ status: number; body: Record<string, unknown> }>) => {
+        for (let from = root, steps = 0; !over.signal.aborted; steps += 1) {
+          const { status, body } = await next(from);
+          if (status === 200) tokens.push(String(body['access_token']));
+          from = status === 200 && steps % 10 < 9 ? String(body['access_token']) : root;
+          if (status !== 200) expect([400, 401, 403]).toContain(status);
+        }
+      };
+      const exchange = (node: TestServer, by: [string, string]) => (from: string) => post(node, '/api/oauth/token', {
+        grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange', subject_token: from, subject_token_type: 'urn:ietf:params:oauth:token-type:access_token', scope: 'agents:read',
+      }, { basic: by });
+      const loops = Promise.all(nodes.flatMap((node) => [
+        descend(exchange(node, basic(first!))),
+        // Of what the second agent gets it exchanges nothing further: from the root each time, as its delegate.
+        descend(() => exchange(node, basic(second!))(root)),
+        descend((from) => call(node, 'POST', '/api/auth/refresh', { token: from, body: {} })),
+      ]));
+      await pause(10 + (round % 30));
+      expect((await post(other, '/api/oauth/revoke', { token: root, revoke_children: 'true' }, { basic: basic(first!) })).status).toBe(200);
+      expect(await stillActive(tokens.slice(0, 1).concat(tokens.slice(-6)))).toEqual([]);
+      await pause(20);
+      over.abort();
+      await loops;
+      expect(await stillActive(tokens)).toEqual([]);
+      issued += tokens.length;
+    }
+    report(`revoking a root against exchange and renewal: ${RACES} rounds, ${issued} tokens, none alive afterwards`);
+  }, 60_000 + RACES * 5000);
 
   async function untilGranted(agent: { clientId: string; clientSecret: string }): Promise<boolean> {
     for (let attempt = 0; attempt < 60; attempt += 1) {
