@@ -72,7 +72,7 @@ describe('policies', () => {
       const answer = await ask({ scope: 'weather:read stocks:read' });
       expect(refusal(answer)).toEqual({ status: 400, error: 'access_denied' });
       expect(String(answer.body['error_description'])).toContain('stocks:read');
-      const [event] = (await auditTrail(server.inside(DataSource))).filter(({ source }) => (source as { request_id: string }).request_id === answer.headers.get('x-request-id'));
+      const [event] = (await auditTrail(server.inside(DataSource))).filter(({ source }) => (source as { request_id: string } | undefined)?.request_id === answer.headers.get('x-request-id'));
       expect(event).toMatchObject({ type: 'token.refused', reason: 'access_denied', details: { decision: { id: expect.any(String), policies: [expect.any(String)] } } });
       expect(claimsOf(await ask())['scope']).toBe('weather:read delegations:write');
     });

@@ -18,6 +18,7 @@ let organizationId: OrganizationId;
 
 /** Everything may be read, so that what denies it is seen. */
 const INSTALLATION = `policies:
+  - { id: issuing, effect: allow, what: { actions: [issue, delegate], scopes: ['*'], tools: ['*'] } }
   - { id: reading, description: Reading is free., effect: allow, what: { actions: [read] } }
   - { id: elsewhere, effect: deny, who: { organizations: ['0199f3a1-7c1e-7b1c-9d3e-5a2f6b8c0d1e'] } }
 ...
@@ -208,7 +209,7 @@ describe('the policies of the installation', () => {
     const { status, body } = await request('GET', '/installation');
     expect({ status, body }).toEqual({
       status: 200, body: {
-        data: [{ id: 'directory:reading', description: 'Reading is free.', effect: 'allow', rule: { effect: 'allow', what: { actions: ['read'] } }, cedar: 'permit(principal, action, resource) when { action == Action::"read" };' }],
+        data: [expect.objectContaining({ id: 'directory:issuing' }), { id: 'directory:reading', description: 'Reading is free.', effect: 'allow', rule: { effect: 'allow', what: { actions: ['read'] } }, cedar: 'permit(principal, action, resource) when { action == Action::"read" };' }],
         version: expect.stringMatching(/^[0-9a-f]{12}$/) as string, is_usable: true,
       },
     });

@@ -70,7 +70,7 @@ async function get(by: Agent, form: Record<string, string> = {}): Promise<Token>
 async function withTools(by: Agent, tools: string[] | undefined, scopes = ['trips:read']): Promise<Token> {
   const issuedAt = epochSeconds();
   const { value, tokenId, taskId } = await server.inside(TokenIssuer).issue({
-    grantType: 'client_credentials', issuer: server.issuer, clientId: by.id, organizationId, subject: { kind: 'agent', id: by.id }, scopes, tools, issuedAt, expiresAt: issuedAt + 300,
+    grantType: 'client_credentials', decision: { id: 'd', policies: [] }, clientId: by.id, organizationId, subject: { kind: 'agent', id: by.id }, scopes, tools, issuedAt, expiresAt: issuedAt + 300,
   }, { identifier: API, tokenFormat: 'jwt', signingAlgorithm: 'ES256' });
   return { value, id: tokenId, taskId };
 }
