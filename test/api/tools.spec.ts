@@ -54,7 +54,7 @@ describe('tools over the REST API', () => {
   ])('are refused with %s, in a clear sentence', async (_what, body, code) => {
     const answer = await send('POST', '/api/tools', body);
     expect(outcome(answer)).toEqual({ status: 400, code });
-    expect(String(answer.body['detail'])).toMatch(/^[A-Z].*\.$/s);
+    expect(String(answer.body['detail'])).toMatch(/^["A-Z].*\.$/s);
   });
 
   it('keep their names', async () => {
