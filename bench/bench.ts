@@ -2,25 +2,27 @@
  * `npm run bench`: what durability costs against the bare library, measured in one run on one machine.
  *
  *   node scripts/run.mjs dist/bench/bench.js [--seconds 5] [--rounds 3] [--connections 10,50]
- *     [--only bare,postgres,embedded] [--workload client_credentials,introspection,trees] [--json results.json]
+ *     [--only bare,postgres,embedded] [--workload client_credentials,introspection,trees,decisions] [--json results.json]
  *     [--profile folder]    (writes a V8 profile of each server; its numbers are then not to be compared)
  *
  * All servers are up for the whole run and are driven in turns (a b c a b c …), so that a slow minute of the machine
  * hits them alike; each number is the median of the rounds. The load generator shares the machine with the servers:
- * processor time per request is the steadier number.
+ * processor time per request is the steadier number. Decisions by policies are measured inside this process, before the servers start.
  */
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { measure, prepare, warmUp, WORKLOADS, type Workload } from './load.js';
-import { aims, medianOf, table, type Series } from './report.js';
+import { measureDecisions, type DecisionSeries } from './decisions.js';
+import { aims, decisionAims, decisionTable, medianOf, table, type Series } from './report.js';
 import { startTarget, TARGET_NAMES, type Target, type TargetName } from './targets.js';
 import { measureTrees, type TreeMeasurement } from './trees.js';
 
+const ALL_WORKLOADS = [...WORKLOADS, 'trees', 'decisions'] as const;
+
 /** Before each measurement: connections are open and caches filled when it begins. */
 const WARM_UP_SECONDS = 1;
-const WITH_TREES = [...WORKLOADS, 'trees'] as const;
 
 interface Plan {
   readonly seconds: number;
@@ -30,6 +32,8 @@ interface Plan {
   readonly workloads: readonly Workload[];
   /** Whether trees of tokens are measured too: on PostgreSQL, one request each. */
   readonly trees: boolean;
+  /** Whether decisions of policies are: without a server. */
+  readonly decisions: boolean;
   readonly json?: string;
   readonly profile?: string;
 }
@@ -41,19 +45,20 @@ function readPlan(): Plan {
       rounds: { type: 'string', default: '3' },
       connections: { type: 'string', default: '10,50' },
       only: { type: 'string', default: TARGET_NAMES.join(',') },
-      workload: { type: 'string', default: WITH_TREES.join(',') },
+      workload: { type: 'string', default: ALL_WORKLOADS.join(',') },
       json: { type: 'string' },
       profile: { type: 'string' },
     },
   });
-  const workloads = oneOf('--workload', values.workload, WITH_TREES);
+  const workloads = oneOf('--workload', values.workload, ALL_WORKLOADS);
   return {
     seconds: between('--seconds', values.seconds, 1, 60),
     rounds: between('--rounds', values.rounds, 1, 20),
     connections: values.connections.split(',').map((count) => between('--connections', count, 1, 500)),
     targets: oneOf('--only', values.only, TARGET_NAMES),
-    workloads: workloads.filter((one) => one !== 'trees'),
+    workloads: WORKLOADS.filter((one) => workloads.includes(one)),
     trees: workloads.includes('trees'),
+    decisions: workloads.includes('decisions'),
     ...(values.json === undefined ? {} : { json: values.json }),
     ...(values.profile === undefined ? {} : { profile: resolve(values.profile) }),
   };
@@ -86,17 +91,24 @@ async function run(plan: Plan, targets: readonly Target[]): Promise<Series[]> {
   return series.sort((a, b) => plan.connections.indexOf(a.connections) - plan.connections.indexOf(b.connections));
 }
 
-function print(plan: Plan, targets: readonly Target[], series: readonly Series[], trees: readonly TreeMeasurement[]): void {
+interface Results {
+  readonly series: readonly Series[];
+  readonly trees: readonly TreeMeasurement[];
+  readonly decisions: readonly DecisionSeries[];
+}
+
+function print(plan: Plan, targets: readonly Target[], { series, trees, decisions }: Results): void {
   console.log(`\nNode ${process.version} on ${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}; median of ${plan.rounds} rounds of ${plan.seconds} s`);
   for (const target of targets) console.log(`${target.label}: ${target.notes}`);
-  console.log(table(series));
+  if (series.length > 0) console.log(table(series));
+  if (decisions.length > 0) console.log(decisionTable(decisions));
   if (trees.length > 0) console.log(`\ntrees, Legate, PostgreSQL\n${trees.map(({ what, milliseconds, aim }) => `  ${milliseconds <= aim ? 'met   ' : 'missed'}  ${what}, ms ≤ ${aim}: ${milliseconds.toFixed(0)}`).join('\n')}`);
-  const list = aims(series);
+  const list = [...aims(series), ...decisionAims(decisions)];
   if (list.length > 0) console.log(`\naims\n${list.map((aim) => `  ${aim.isMet ? 'met   ' : 'missed'}  ${aim.text}: ${aim.value.toFixed(2)}`).join('\n')}`);
   if (plan.json) {
     writeFileSync(plan.json, `${JSON.stringify({
       node: process.version, processors: cpus().length, processor: cpus()[0]?.model, seconds: plan.seconds, rounds: plan.rounds,
-      series: series.map((one) => ({ ...one, median: medianOf(one.rounds) })), aims: list, trees,
+      series: series.map((one) => ({ ...one, median: medianOf(one.rounds) })), decisions, aims: list, trees,
     }, null, 2)}\n`);
   }
 }
@@ -116,11 +128,12 @@ async function main(): Promise<void> {
   setTimeout(giveUp(`not done within ${limit} seconds`), limit * 1000).unref();
 
   try {
-    for (const name of plan.targets) targets.push(await startTarget(name, plan.profile ? ['--cpu-prof', `--cpu-prof-dir=${plan.profile}`, `--cpu-prof-name=${name}.cpuprofile`] : []));
+    const decisions = plan.decisions ? await measureDecisions(plan.rounds) : [];
+    for (const name of plan.workloads.length > 0 || plan.trees ? plan.targets : []) targets.push(await startTarget(name, plan.profile ? ['--cpu-prof', `--cpu-prof-dir=${plan.profile}`, `--cpu-prof-name=${name}.cpuprofile`] : []));
     const series = await run(plan, targets);
     const target = plan.trees ? targets.find(({ name }) => name === 'postgres') : undefined;
     const trees = target?.trees ? await measureTrees({ ...target, trees: target.trees }) : [];
-    print(plan, targets, series, trees);
+    print(plan, targets, { series, trees, decisions });
     if (series.some((one) => medianOf(one.rounds).failures > 0)) throw new Error('some requests failed: these numbers are not to be compared');
   } finally {
     await stopAll();

@@ -1,3 +1,4 @@
+import { DECISION_AIMS, type DecisionSeries } from './decisions.js';
 import { WORKLOADS, type Measurement, type Workload } from './load.js';
 import type { TargetName } from './targets.js';
 
@@ -41,6 +42,21 @@ export function table(series: readonly Series[]): string {
     }
   }
   return lines.join('\n');
+}
+
+/** Decisions by policies: how long one takes, by how many policies there are. */
+export function decisionTable(series: readonly DecisionSeries[]): string {
+  const cell = (text: string): string => text.padStart(12);
+  const rows = series.map(({ policies, facts, p50, p99, mostCandidates }) => [String(policies), facts, median(p50).toFixed(1), median(p99).toFixed(1), String(mostCandidates)].map(cell).join(''));
+  return ['', 'decisions', ['policies', 'facts', 'p50 µs', 'p99 µs', 'to Cedar ≤'].map(cell).join(''), ...rows].join('\n');
+}
+
+export function decisionAims(series: readonly DecisionSeries[]): Aim[] {
+  return series.filter(({ facts }) => facts === 'new').map(({ policies, p50 }) => {
+    const limit = DECISION_AIMS[policies]!;
+    const value = median(p50) / 1000;
+    return { text: `decision with ${policies} policies, p50 ms ≤ ${limit}`, value, isMet: value <= limit };
+  });
 }
 
 interface Aim { readonly text: string; readonly value: number; readonly isMet: boolean }

@@ -6,6 +6,7 @@ export type Attributes = Readonly<Record<string, unknown>>;
 export interface DecisionEntity {
   /** `agent`, `user`, `client`, `scope`, `tool`, `resource`, or whatever else the asker speaks of. */
   readonly type: string;
+  /** Of a scope or tool its name, of a resource its identifier. */
   readonly id: string;
   readonly attributes?: Attributes;
 }
@@ -14,7 +15,7 @@ export interface DecisionEntity {
 export interface DecisionRequest {
   readonly organizationId: OrganizationId;
   /**
-   * Of an agent: `agent_type agent_model agent_provider agent_trust_level capabilities owner status assigned_scopes assigned_tools`;
+   * Of an agent: `agent_type agent_model agent_provider agent_trust_level capabilities owner status assigned_scopes assigned_tools` (names of tools);
    * of a user: `role`, or `roles`; of a client: `status assigned_scopes`.
    */
   readonly subject: DecisionEntity;

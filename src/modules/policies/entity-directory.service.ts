@@ -8,10 +8,11 @@ const IDS: Readonly<Record<string, string>> = {
   agent: `SELECT id::text FROM agents WHERE organization_id = $1 AND status <> 'deactivated'`,
   client: `SELECT id FROM clients WHERE organization_id = $1 AND kind <> 'agent'`,
   scope: 'SELECT name AS id FROM scopes WHERE (organization_id = $1 OR organization_id IS NULL) AND is_active',
+  tool: 'SELECT name AS id FROM tools WHERE organization_id = $1 AND is_active',
   resource: 'SELECT identifier AS id FROM resources WHERE (organization_id = $1 OR organization_id IS NULL) AND is_active',
 };
 
-/** What an organization has: its people, agents, clients, scopes and resources. */
+/** What an organization has: its people, agents, clients, scopes, tools (by name) and resources. */
 @Injectable()
 export class EntityDirectory {
   constructor(private readonly dataSource: DataSource) {}

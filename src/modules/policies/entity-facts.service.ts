@@ -9,7 +9,8 @@ const ABOUT: Readonly<Record<string, { readonly query: string; readonly hasUuids
   agent: {
     hasUuids: true,
     query: `SELECT a.id, CASE WHEN a.status = 'active' AND o.status = 'suspended' THEN 'suspended' ELSE a.status END AS status, a.agent_type, a.agent_model, a.agent_provider,
-        a.trust_level AS agent_trust_level, a.capabilities, a.owner_user_id AS owner, c.scopes AS assigned_scopes
+        a.trust_level AS agent_trust_level, a.capabilities, a.owner_user_id AS owner, c.scopes AS assigned_scopes,
+        ARRAY(SELECT t.name FROM agent_tools g JOIN tools t ON t.id = g.tool_id WHERE g.agent_id = a.id AND t.is_active ORDER BY t.name) AS assigned_tools
       FROM agents a JOIN organizations o ON o.id = a.organization_id JOIN clients c ON c.id = a.client_id WHERE a.organization_id = $1 AND a.id = ANY ($2::uuid[])`,
   },
   user: {

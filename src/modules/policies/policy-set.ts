@@ -54,6 +54,8 @@ export interface Engine {
 
 const MOST_PLANS = 2000;
 const MOST_RELATIONS = 2000;
+/** Outcomes that depend on more than this are not remembered: they would fill the memory, and hardly come again. Characters. */
+const LONGEST_KEY = 2000;
 let plansMade = 0;
 
 /**
@@ -97,7 +99,7 @@ export class PolicySet {
     const known = this.engine.outcomes.get(key);
     if (known) return known;
     const outcome = this.ask(request, plan, facts);
-    this.engine.outcomes.set(key, outcome);
+    if (key.length <= LONGEST_KEY) this.engine.outcomes.set(key, outcome);
     return outcome;
   }
 

@@ -220,9 +220,16 @@ describe('a search', () => {
   it('finds what an evaluation then permits, among what the organization has', async () => {
     const [{ clientId: coding }] = await Promise.all([registerAgent(application, { agent_type: 'coding', scopes: ['weather:read'] }), registerAgent(application, { scopes: ['stocks:read'] })]);
     const manager = await bootstrapToken(application);
+    const manage = async (path: string, body?: object) => {
+      const response = await fetch(`${application.issuer}/api${path}`, { method: 'POST', headers: { authorization: `Bearer ${manager}`, ...(body && { 'content-type': 'application/json' }) }, body: body && JSON.stringify(body) });
+      return response.text();
+    };
+    const tool = JSON.parse(await manage('/tools', { name: 'forecast' })) as { id: string };
+    await manage(`/agents/${coding}/tools/${tool.id}`);
+    await manage('/tools', { name: 'unassigned' });
     const made = await fetch(`${application.issuer}/api/policies`, {
       method: 'POST', headers: { authorization: `Bearer ${manager}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ name: 'agents have what is assigned', rule: { effect: 'allow', who: { agents: ['*'], attributes: { status: 'active' } }, what: { actions: ['issue'], scopes: ['*'] }, when: { attribute: 'resource.is_assigned', equals: true } } }),
+      body: JSON.stringify({ name: 'agents have what is assigned', rule: { effect: 'allow', who: { agents: ['*'], attributes: { status: 'active' } }, what: { actions: ['issue'], scopes: ['*'], tools: ['*'] }, when: { attribute: 'resource.is_assigned', equals: true } } }),
     });
     expect(made.status).toBe(201);
     const issue = { name: 'issue' };
@@ -230,6 +237,7 @@ describe('a search', () => {
     expect(await results('subject', { subject: { type: 'agent' }, action: issue, resource: scope })).toEqual([{ type: 'agent', id: coding }]);
     expect(await results('resource', { subject: { type: 'agent', id: coding }, action: issue, resource: { type: 'scope' } })).toEqual([scope]);
     expect(await results('action', { subject: { type: 'agent', id: coding }, resource: scope })).toEqual([issue]);
+    expect(await results('resource', { subject: { type: 'agent', id: coding }, action: issue, resource: { type: 'tool' } })).toEqual([{ type: 'tool', id: 'forecast' }]);
     expect((await ask('evaluation', { subject: { type: 'agent', id: coding }, action: issue, resource: scope })).body['decision']).toBe(true);
   });
 
