@@ -7,6 +7,7 @@ import { auditTrail } from '../support/directory.js';
 import { addPerson, signIn, type TestPerson } from '../support/people.js';
 import { ADMIN } from '../support/server.js';
 import { epochSeconds } from '../../src/kernel/clock.js';
+import { newId } from '../../src/kernel/ids.js';
 import { TokenIssuer } from '../../src/modules/tokens/token-issuer.service.js';
 
 const API = 'https://trips.example/api';
@@ -70,7 +71,7 @@ async function get(by: Agent, form: Record<string, string> = {}): Promise<Token>
 async function withTools(by: Agent, tools: string[] | undefined, scopes = ['trips:read']): Promise<Token> {
   const issuedAt = epochSeconds();
   const { value, tokenId, taskId } = await server.inside(TokenIssuer).issue({
-    grantType: 'client_credentials', issuer: server.issuer, clientId: by.id, organizationId, subject: { kind: 'agent', id: by.id }, scopes, tools, issuedAt, expiresAt: issuedAt + 300,
+    grantType: 'client_credentials', clientId: by.id, organizationId, subject: { kind: 'agent', id: by.id }, scopes, tools, decision: { id: newId(), policies: [] }, issuedAt, expiresAt: issuedAt + 300,
   }, { identifier: API, tokenFormat: 'jwt', signingAlgorithm: 'ES256' });
   return { value, id: tokenId, taskId };
 }
