@@ -117,6 +117,7 @@ export const BODY_REFERENCES: Readonly<Record<string, Reference | string>> = {
   'POST /api/oauth/verify-tool-access ancestor_token_id': ancestorOfOthers({ tool: 'anything' }, 'ancestor_token_id'),
   'POST /api/oauth/check_token_access token': foreignToken({}),
   'POST /api/oauth/check_token_access scopes': { body: ({ tokens }, { scope }) => ({ token: tokens.owner, scopes: [scope.name] }), status: 403, code: 'scope_not_covered' },
+  'POST /api/oauth/check_token_access resource': { body: ({ tokens }, { resource }) => ({ token: tokens.owner, resource: resource.identifier }), status: 403, code: 'resource_mismatch' },
   'POST /api/oauth/audit/task task_id': { body: (_attacker, { tokenId }) => ({ task_id: tokenId }), status: 404, code: 'task_not_found' },
   'POST /api/organizations owner_user_id': {
     body: (_attacker, { people }) => ({ name: 'Theirs', owner_user_id: people.owner.id }), status: 400, code: 'owner_user_not_found',

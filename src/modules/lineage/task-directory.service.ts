@@ -5,8 +5,9 @@ import { MasterKey } from '../../platform/crypto/master-key.js';
 import type { Caller } from '../../platform/http/caller.js';
 import { pageOf, pageStart, type Page, type PageQuery } from '../../platform/http/page.js';
 import type { TaskState } from '../tasks/task.entity.js';
+import { TokenDirectory } from '../tokens/token-directory.service.js';
 import { taskNotFound } from './lineage.errors.js';
-import { standingTask, tasksQuery, type StandingTask, type TaskConditions, type TaskRow } from './task.queries.js';
+import { seesAllTasks, standingTask, tasksQuery, type StandingTask, type TaskConditions, type TaskRow } from './task.queries.js';
 
 const LIST = 'tasks';
 
@@ -24,15 +25,18 @@ export interface TaskFilter extends PageQuery {
 export class TaskDirectory {
   private readonly cursorKey: Buffer;
 
-  constructor(private readonly dataSource: DataSource, masterKey: MasterKey) {
+  constructor(private readonly dataSource: DataSource, private readonly tokens: TokenDirectory, masterKey: MasterKey) {
     this.cursorKey = masterKey.derive('list-cursor');
   }
 
-  /** The newest first. */
+  /** The newest first. A page that looks for some of them may be short, or empty, while there is more. */
   async list(caller: Caller, { agent_id: agentId, state, root_task_id: topTaskId, ...page }: TaskFilter): Promise<Page<StandingTask>> {
     const { limit, after } = pageStart(page, LIST, this.cursorKey);
-    const tasks = await this.read(caller, { agentId, state, topTaskId, before: after }, limit + 1);
-    return pageOf(tasks, limit, LIST, ({ id }) => id, this.cursorKey);
+    // A task goes by the id of its first token, so it is among tokens that one counts how far to look. Below a task one finds at once.
+    const showsSome = topTaskId === undefined && (agentId !== undefined || state !== undefined || !seesAllTasks(caller));
+    const last = showsSome ? await this.tokens.reach(caller, after) : undefined;
+    const tasks = await this.read(caller, { agentId, state, topTaskId, before: after, notBefore: last }, limit + 1);
+    return pageOf(tasks, limit, LIST, ({ id }) => id, this.cursorKey, last);
   }
 
   /** @throws DomainError `task_not_found` */

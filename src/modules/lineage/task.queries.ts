@@ -48,6 +48,8 @@ export interface TaskConditions {
   readonly id?: string;
   /** Only tasks before this one, counted from the newest. */
   readonly before?: string;
+  /** And none after this one. */
+  readonly notBefore?: string;
   readonly agentId?: string;
   readonly state?: TaskState;
   /** Only this task and those below it. */
@@ -71,16 +73,17 @@ const PATH = (id: string, parent: string) => `LATERAL (
 export function tasksQuery(caller: Caller, conditions: TaskConditions, limit: number): { text: string; values: unknown[] } {
   const values: unknown[] = [caller.organizationId];
   const value = (one: unknown) => `$${values.push(one)}`;
-  const { id, before, agentId, state, topTaskId } = conditions;
+  const { id, before, notBefore, agentId, state, topTaskId } = conditions;
   const isOver = state === 'completed' || state === 'cancelled';
-  const [sameId, earlierId, ofClient, inState] = [id, before, agentId, state].map((one) => (one === undefined ? undefined : value(one)));
+  const [sameId, earlierId, lastId, ofClient, inState] = [id, before, notBefore, agentId, state].map((one) => (one === undefined ? undefined : value(one)));
   const prelude = topTaskId === undefined ? '' : tasksBelow(`${value(topTaskId)}::uuid`);
-  const self = seesAll(caller) ? undefined : value(caller.subject);
+  const self = seesAllTasks(caller) ? undefined : value(caller.subject);
   const most = value(limit);
   const where = (columns: { id: string; organization: string; client: string; parent: string; state?: string }) => [
     `${columns.organization} = $1`,
     sameId && `${columns.id} = ${sameId}`,
     earlierId && `${columns.id} < ${earlierId}`,
+    lastId && `${columns.id} >= ${lastId}`,
     ofClient && `${columns.client} = ${ofClient}`,
     inState && `path.state = ${inState}`,
     // Most tasks have no row and nothing above them: they are active, and need not be looked at one by one.
@@ -104,6 +107,6 @@ export function tasksQuery(caller: Caller, conditions: TaskConditions, limit: nu
   };
 }
 
-function seesAll(caller: Caller): boolean {
+export function seesAllTasks(caller: Caller): boolean {
   return caller.kind !== 'agent' && standingOf(caller) !== 'member';
 }

@@ -78,14 +78,15 @@ export class TokenDirectory {
     return { claims: found.claims, dead: found.standing.dead };
   }
 
-  /** The last of the tokens that a page looks at. */
-  private async reach({ organizationId }: Caller, after: string | undefined): Promise<string | undefined> {
+  /** The last of the tokens that a page looks at which begins after the given one; undefined when it looks at all that are left. */
+  async reach({ organizationId }: Caller, after: string | undefined): Promise<string | undefined> {
     const tokens = this.rows.createQueryBuilder('t').select('t.id', 'id').where('t.organizationId = :organizationId', { organizationId });
     if (after !== undefined) tokens.andWhere('t.id < :after', { after });
     const last = await tokens.orderBy('t.id', 'DESC').offset(LOOKED_AT - 1).limit(1).getRawOne<{ id: string }>();
     return last?.id;
   }
 
+  /** Is it the caller's to see, however it stands? */
   sees(caller: Caller, id: string): Promise<boolean> {
     return this.within(caller).andWhere('t.id = :id', { id }).getExists();
   }

@@ -43,8 +43,7 @@ export async function readPage<T extends ObjectLiteral>(
   if (after !== undefined) query.andWhere(`${column} ${direction === 'ASC' ? '>' : '<'} :pageAfter`, { pageAfter: after });
   const last = await reach?.(after);
   if (last !== undefined) query.andWhere(`${column} ${direction === 'ASC' ? '<=' : '>='} :pageLast`, { pageLast: last });
-  const found = pageOf(await query.orderBy(column, direction).limit(limit + 1).getMany(), limit, column, keyOf, cursorKey);
-  return found.next_cursor === null && last !== undefined ? { ...found, next_cursor: encodeCursor(cursorKey, [last, column]) } : found;
+  return pageOf(await query.orderBy(column, direction).limit(limit + 1).getMany(), limit, column, keyOf, cursorKey, last);
 }
 
 /**
@@ -62,8 +61,13 @@ export function pageStart(page: PageQuery, list: string, cursorKey: Buffer): { r
   return { limit, after };
 }
 
-/** The page that these rows are, of which there is one more than the page holds when the list goes on. */
-export function pageOf<T>(rows: readonly T[], limit: number, list: string, keyOf: (row: T) => string, cursorKey: Buffer): Page<T> {
+/**
+ * The page that these rows are, of which there is one more than the page holds when the list goes on.
+ *
+ * @param last key of the last row that was looked at, where that was not all there are
+ */
+export function pageOf<T>(rows: readonly T[], limit: number, list: string, keyOf: (row: T) => string, cursorKey: Buffer, last?: string): Page<T> {
   const data = rows.slice(0, limit);
-  return { data, next_cursor: rows.length > limit ? encodeCursor(cursorKey, [keyOf(data.at(-1)!), list]) : null };
+  const end = rows.length > limit ? keyOf(data.at(-1)!) : last;
+  return { data, next_cursor: end === undefined ? null : encodeCursor(cursorKey, [end, list]) };
 }
