@@ -7,7 +7,6 @@ import { auditTrail } from '../support/directory.js';
 import { addPerson, signIn, type TestPerson } from '../support/people.js';
 import { ADMIN } from '../support/server.js';
 import { epochSeconds } from '../../src/kernel/clock.js';
-import { newId } from '../../src/kernel/ids.js';
 import { TokenIssuer } from '../../src/modules/tokens/token-issuer.service.js';
 
 const API = 'https://trips.example/api';
