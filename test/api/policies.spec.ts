@@ -18,7 +18,7 @@ let organizationId: OrganizationId;
 
 /** Everything may be read, so that what denies it is seen. */
 const INSTALLATION = `policies:
-  - { id: issuing, effect: allow, what: { actions: [issue, delegate], scopes: ['*'], tools: ['*'] } }
+  - { id: issuing, effect: allow, who: { clients: ['*'] }, what: { actions: [issue], scopes: ['*'] } }
   - { id: reading, description: Reading is free., effect: allow, what: { actions: [read] } }
   - { id: elsewhere, effect: deny, who: { organizations: ['0199f3a1-7c1e-7b1c-9d3e-5a2f6b8c0d1e'] } }
 ...
@@ -234,7 +234,7 @@ describe('a check', () => {
             conditions: [{ path: 'what', holds: true, missing: [] }, { path: 'when.all.0', holds: true, missing: [] }, { path: 'when.all.1.not', holds: false, missing: ['context.emergency'] }],
           },
         ],
-        unconcerned: 2,
+        unconcerned: 3,
       },
     });
     expect((await eventsOf('decision.made')).at(-1)).toMatchObject({

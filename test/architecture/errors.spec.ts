@@ -5,6 +5,7 @@ import { sourceTexts } from '../../src/generated-views.js';
 
 /** Codes that are made in several places, because they mean the same in all of them. Any other code has one place. */
 const ONE_MEANING_IN_SEVERAL_PLACES: Readonly<Record<string, string>> = {
+  access_denied: 'OAuth has one code for what somebody or something with a say does not allow (RFC 6749 section 4.1.2.1, RFC 8693 section 2.2.2)',
   insufficient_scope: 'the token lacks a scope, found by the guard or by a route that asks only in some cases',
   invalid_credentials: 'who they say they are and what they know do not fit, of people and of agents',
   invalid_cursor: 'the cursor is not of this list, or not of this server',

@@ -249,7 +249,7 @@ describe('a search', () => {
     expect((await ask('search/subject', { ...search, page: { token: next } })).body).toEqual({ results: [bob], page: { next_token: '', count: 1 } });
     for (const [path, other] of [['subject', { ...search, action: write }], ['resource', { ...search, subject: alice, resource: { type: 'record' } }]] as const) {
       const refused = await ask(`search/${path}`, { ...other, page: { token: next } });
-      expect([refused.status, refused.text]).toEqual([400, 'page.token belongs to another search; send it with the same search, or start again without it.']);
+      expect([refused.status, refused.text]).toEqual([400, 'The page.token belongs to another search; send it with the same search, or start again without it.']);
     }
     expect((await ask('search/subject', { ...search, page: { token: 'forged' } })).status).toBe(400);
     expect((await ask('search/subject', { ...search, page: { limit: -1 } })).status).toBe(400);
