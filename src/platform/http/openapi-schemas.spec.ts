@@ -38,6 +38,14 @@ describe('schemas', () => {
     expect(properties.flat).toEqual({ type: 'string' });
   });
 
+  it('name the values of an enumeration in one order, however the compiler came upon them', () => {
+    const inner = { type: 'object', properties: { kind: { type: 'string', enum: ['user', 'agent'] } } };
+    const document = documentWith({ ThingDto: { type: 'object', properties: { by: inner, kinds: { type: 'array', items: { type: 'string', enum: ['b', 'c', 'a'] } } } } } as Schemas);
+    describeSchemas(document);
+    expect(JSON.stringify(document)).toContain('["agent","user"]');
+    expect(JSON.stringify(document)).toContain('["a","b","c"]');
+  });
+
   it('have, as a request, an example of the members that have one', () => {
     const members: Schemas = { ThingDto: { type: 'object', properties: { name: { type: 'string', example: 'a' }, other: { type: 'string' } } }, PlainDto: { type: 'object', properties: { name: { type: 'string', example: 'a' } } } };
     const document = documentWith(members, { requestBody: { content: { 'application/json': { schema: { $ref: '#/components/schemas/ThingDto' } } } } });

@@ -10,7 +10,9 @@ const REFERENCE = '#/components/schemas/';
  * 1. `AgentDto`, which is a word of this code, is called `Agent`;
  * 2. what is named `…_at` is a `date-time` (RFC 3339), `jwks` a JSON Web Key Set (RFC 7517), and a number is whole unless its
  *    format says otherwise, as everywhere in this API;
- * 3. the body of a request has an example made of its members that have one, so that it can be sent as it stands.
+ * 3. the values of an enumeration stand in the order of the alphabet: the compiler gives those of a union in the order in which it
+ *    came upon them, which any other change may change;
+ * 4. the body of a request has an example made of its members that have one, so that it can be sent as it stands.
  *
  * @throws Error when two schemas would get one name
  */
@@ -25,6 +27,7 @@ export function describeSchemas(document: OpenAPIObject): void {
   }
   document.components = { ...document.components, schemas: named };
   renameReferences(document);
+  sortEnumerations(named);
   for (const name of requestBodies(document)) giveExample(named[name]);
 }
 
@@ -46,6 +49,13 @@ function renameReferences(value: unknown): void {
   const node = value as { $ref?: unknown };
   if (typeof node.$ref === 'string' && node.$ref.startsWith(REFERENCE)) node.$ref = REFERENCE + shortName(node.$ref.slice(REFERENCE.length));
   for (const member of Object.values(value)) renameReferences(member);
+}
+
+function sortEnumerations(value: unknown): void {
+  if (typeof value !== 'object' || value === null) return;
+  const node = value as { enum?: unknown };
+  if (Array.isArray(node.enum)) node.enum = node.enum.toSorted();
+  for (const member of Object.values(value)) sortEnumerations(member);
 }
 
 /** Names of the schemas that are sent whole. */
