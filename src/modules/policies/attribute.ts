@@ -62,6 +62,7 @@ const DECLARED: Readonly<Record<string, Declaration>> = {
   'resource.id': { type: 'text', isCertain: true },
   'resource.type': { type: 'text', isCertain: true },
   // Worked out by the server for scopes and tools; what a caller sends under these names is not looked at.
+  'resource.is_active': { type: 'flag' },
   'resource.is_assigned': { type: 'flag' },
   'resource.is_allowed_by_role': { type: 'flag' },
   'resource.covered_by': { type: 'texts' },

@@ -33,7 +33,7 @@ export class AuthzenController {
 
   /** Says where decisions can be asked for (OpenID AuthZEN 1.0). */
   @Get('.well-known/authzen-configuration')
-  @AuthzenBinding()
+  @AuthzenBinding({ isGuarded: false })
   @Access.public()
   configuration(@Res({ passthrough: true }) reply: FastifyReply): AuthzenConfigurationDto {
     const { issuer } = this.config;

@@ -27,6 +27,7 @@ const SUBJECT_TYPE = path('subject.type');
 const RESOURCE_ID = path('resource.id');
 const RESOURCE_TYPE = path('resource.type');
 const ACTION_NAME = path('action.name');
+const IS_ACTIVE = path('resource.is_active');
 const COVERED_BY = path('resource.covered_by');
 const OVERLAPS = path('resource.overlaps');
 const ROLE = path('subject.role');
@@ -112,14 +113,16 @@ class RuleCompiler {
    */
   private scopes(patterns: readonly string[]): Expr[] {
     if (patterns.length === 0) return [];
-    const related = this.denies ? OVERLAPS : COVERED_BY;
-    const value = this.conditions.read(related, 'texts', 'what.scopes');
-    const relatesTo = (names: readonly string[]) => this.conditions.guarded(related, { containsAny: { left: value, right: setOf(names.map(literal)) } }, this.denies);
+    const relatesTo = (names: readonly string[]) => {
+      const related = this.denies ? OVERLAPS : COVERED_BY;
+      const value = this.conditions.read(related, 'texts', 'what.scopes');
+      return this.conditions.guarded(related, { containsAny: { left: value, right: setOf(names.map(literal)) } }, this.denies);
+    };
     const found = patterns.map(nameMatch);
     const exact = found.filter(({ isPrefix }) => !isPrefix).map(({ name }) => name);
     const terms = found.filter(({ isPrefix }) => isPrefix).map(({ name }) => {
       if (this.denies) return name === '' ? literal(true) : or([startsWith(this.read(RESOURCE_ID), name), relatesTo([`${name}*`])]);
-      const isActive = this.conditions.guarded(COVERED_BY, contains(value, this.read(RESOURCE_ID)), false);
+      const isActive = this.conditions.guarded(IS_ACTIVE, this.conditions.read(IS_ACTIVE, 'flag', 'what.scopes'), false);
       return name === '' ? isActive : and([startsWith(this.read(RESOURCE_ID), name), isActive]);
     });
     if (exact.length > 0) terms.push(relatesTo(exact));

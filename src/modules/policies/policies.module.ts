@@ -4,7 +4,6 @@ import { ScopesModule } from '../scopes/scopes.module.js';
 import { AuthzenController } from './authzen.controller.js';
 import { AuthzenEvaluations } from './authzen-evaluations.service.js';
 import { AuthzenSearch } from './authzen-search.service.js';
-import { DecisionChecksController } from './decision-checks.controller.js';
 import { DecisionChecks } from './decision-checks.service.js';
 import { DecisionLog } from './decision-log.service.js';
 import { EntityDirectory } from './entity-directory.service.js';
@@ -21,8 +20,7 @@ import { PolicyVersion } from './policy-version.entity.js';
 
 @Module({
   imports: [TypeOrmModule.forFeature([Policy, PolicyVersion]), ScopesModule],
-  // Its fixed paths come before those with an id.
-  controllers: [AuthzenController, DecisionChecksController, PoliciesController],
+  controllers: [AuthzenController, PoliciesController],
   providers: [
     AuthzenEvaluations, AuthzenSearch, DecisionChecks, DecisionLog, EntityDirectory, EntityFacts, PolicyAdministration, PolicyDecisions, PolicyDirectory, PolicyDrafts,
     PolicySets, PolicySimulation,

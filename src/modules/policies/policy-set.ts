@@ -145,7 +145,7 @@ export class PolicySet {
     let relations = known.get(scope);
     // The protocol's own scopes stand alone, and are always active.
     const isAlone = this.engine.scopes.isOidcScope(scope);
-    if (!relations) known.set(scope, relations = isAlone ? { coveredBy: [scope], overlaps: [scope] } : scopeRelations(order, this.namedScopes, scope));
+    if (!relations) known.set(scope, relations = isAlone ? { isActive: true, coveredBy: [scope], overlaps: [scope] } : scopeRelations(order, this.namedScopes, scope));
     return relations;
   }
 }

@@ -88,6 +88,7 @@ function valueOf(request: DecisionRequest, { root, names }: AttributePath, stand
 
 /** Attributes of a resource that nobody can send. */
 const WORKED_OUT: Readonly<Record<string, (standing: Standing) => unknown>> = {
+  is_active: ({ relations }) => relations?.isActive,
   is_assigned: ({ isAssigned }) => isAssigned(),
   is_allowed_by_role: ({ isAllowedByRole }) => isAllowedByRole(),
   covered_by: ({ relations }) => relations?.coveredBy,

@@ -7,6 +7,8 @@ export interface ScopeOrder {
 
 /** How a scope stands to those that policies name. */
 export interface ScopeRelations {
+  /** One that is not is granted by nobody. */
+  readonly isActive: boolean;
   /** Those that cover it, itself among them. Empty for one that is not active. */
   readonly coveredBy: readonly string[];
   /**
@@ -32,7 +34,7 @@ export function scopeRelations(order: ScopeOrder, named: Iterable<string>, scope
     if (isCovered) coveredBy.push(name);
     if (isCovered || order.covers(held, name) || name === scope || isBelow(name, scope) || isBelow(scope, name)) overlaps.push(name);
   }
-  return { coveredBy, overlaps };
+  return { isActive: order.covers(held, scope), coveredBy, overlaps };
 }
 
 /** A bare resource name ("calendar") is no permission, so nothing is below it. */

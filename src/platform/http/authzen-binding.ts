@@ -1,4 +1,6 @@
+import { applyDecorators } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
+import { ApiResponse } from '@nestjs/swagger';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { DomainError } from '../../kernel/domain-error.js';
 import type { ProblemAnswer } from './problem.js';
@@ -11,8 +13,12 @@ interface AuthzenRoute {
   readonly isAuthzen?: boolean;
 }
 
-/** For routes of AuthZEN. */
-export const AuthzenBinding = () => RouteConfig({ isAuthzen: true } satisfies AuthzenRoute);
+/** For routes of AuthZEN. Those that need a token say so with `isGuarded`, for the description of the API. */
+export function AuthzenBinding({ isGuarded = true } = {}): MethodDecorator {
+  const sentence = (status: number | 'default', description: string) => ApiResponse({ status, description, content: { 'text/plain': { schema: { type: 'string' } } } });
+  const refusals = isGuarded ? [sentence(400, 'The request is not valid.'), sentence(401, 'No access token, or one that is not valid here or no longer.'), sentence(403, 'The access token lacks decisions:evaluate.')] : [];
+  return applyDecorators(RouteConfig({ isAuthzen: true } satisfies AuthzenRoute), ...refusals, sentence('default', 'Anything else that went wrong.'));
+}
 
 export function isAuthzen({ routeOptions }: Pick<FastifyRequest, 'routeOptions'>): boolean {
   return (routeOptions?.config as AuthzenRoute | undefined)?.isAuthzen === true;
