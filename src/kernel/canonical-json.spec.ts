@@ -7,7 +7,7 @@ function double(bits: string): number {
 }
 
 /** JSON values without the one number and the one kind of string that JSON cannot carry there and back. */
-const json = fc.jsonValue({ maxDepth: 4 }).filter((value) => !JSON.stringify(value).includes('-0') && /^\P{Surrogate}*$/u.test(flat(value)));
+const json = fc.jsonValue({ maxDepth: 4 }).filter((value) => /^\P{Surrogate}*$/u.test(flat(value)));
 
 function flat(value: unknown): string {
   if (typeof value === 'string') return value;
@@ -53,7 +53,7 @@ describe('canonical JSON (RFC 8785)', () => {
   });
 
   it('can be read again as the same value', () => {
-    fc.assert(fc.property(json, (value) => { expect(JSON.parse(canonicalJson(value as JsonValue))).toEqual(value); }));
+    fc.assert(fc.property(json, (value) => { expect(JSON.parse(canonicalJson(value as JsonValue))).toEqual(withoutMinusZero(value)); }));
   });
 
   it('does not depend on the order in which members were added', () => {
@@ -79,3 +79,8 @@ describe('canonical JSON (RFC 8785)', () => {
     expect(canonicalJson('\\ud83d')).toBe('"\\\\ud83d"');
   });
 });
+
+/** RFC 8785 section 3.2.2.3 writes minus zero as zero, as ECMAScript does. */
+function withoutMinusZero(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value)) as unknown;
+}

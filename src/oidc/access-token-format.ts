@@ -27,6 +27,7 @@ interface SavedToken {
   readonly scope?: string;
   readonly jkt?: string;
   readonly exp?: number;
+  readonly iat?: number;
 }
 
 /**
@@ -48,14 +49,14 @@ export class AccessTokenFormat {
 
   /** `formats.customizers.jwt`: replaces the payload that the library is about to sign. */
   async jwt(ctx: KoaContextWithOIDC, token: AccessToken, structured: { payload: object }): Promise<void> {
-    const record = await this.record(ctx, token, { format: 'jwt', expiresAt: (structured.payload as { exp: number }).exp });
+    const record = await this.record(ctx, token, { format: 'jwt', ...timesOf(structured.payload as Times) });
     structured.payload = record.claims;
     currentState()!.work!.issued.push(record);
   }
 
   /** The row and event of an opaque token of this value, which the library was about to store. */
   async opaque(ctx: KoaContextWithOIDC, value: string, payload: SavedToken): Promise<Issued> {
-    return this.record(ctx, ctx.oidc.entities.AccessToken!, { format: 'opaque', opaqueHash: hash('sha256', value, 'buffer'), expiresAt: payload.exp! });
+    return this.record(ctx, ctx.oidc.entities.AccessToken!, { format: 'opaque', opaqueHash: hash('sha256', value, 'buffer'), ...timesOf(payload as Times) });
   }
 
   /** A refresh token has its row too: its issuance is a fact like any other. */
@@ -67,7 +68,7 @@ export class AccessTokenFormat {
     });
   }
 
-  private async record(ctx: KoaContextWithOIDC, token: AccessToken, format: Pick<Issuance, 'format' | 'opaqueHash' | 'expiresAt'>): Promise<TokenRecord> {
+  private async record(ctx: KoaContextWithOIDC, token: AccessToken, format: Pick<Issuance, 'format' | 'opaqueHash' | 'issuedAt' | 'expiresAt'>): Promise<TokenRecord> {
     const { taker, ...common } = await this.common(ctx, token.accountId, token.grantId!);
     const { role } = common;
     const allowed = parseScope(token.scope).filter((scope) => role === undefined || roleAllows(role, scope));
@@ -121,6 +122,13 @@ export class AccessTokenFormat {
       acr: source?.acr,
     };
   }
+}
+
+interface Times { readonly iat: number; readonly exp: number }
+
+/** As the library counted them, from one moment. */
+function timesOf({ iat, exp }: Times): Pick<Issuance, 'issuedAt' | 'expiresAt'> {
+  return { issuedAt: iat, expiresAt: exp };
 }
 
 function confirmation(token: AccessToken): Issuance['cnf'] {

@@ -69,7 +69,7 @@ describeInChromium('the first start in a browser', (browser) => {
   }, PATIENCE);
 
   async function printedLink(): Promise<string> {
-    for (let attempt = 0; attempt < 100; attempt += 1) {
+    for (let attempt = 0; attempt < 600; attempt += 1) {
       const link = /^ {2}(http:\S+\/setup#\S+)$/m.exec(server.output())?.[1];
       if (link) return link;
       await new Promise((done) => { setTimeout(done, 50); });
