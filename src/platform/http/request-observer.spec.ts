@@ -1,4 +1,5 @@
-import { createServer, request, type Server } from 'node:http';
+import { once } from 'node:events';
+import { createServer, request, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { loadConfig } from '../config/load-config.js';
 import { createLog } from '../logging/create-log.js';
@@ -25,7 +26,7 @@ async function observed(settings: Record<string, string>, logLevel: 'info' | 'de
   await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve); });
   const { port } = server.address() as AddressInfo;
   const ask = async (path: string) => { await (await fetch(`http://127.0.0.1:${port}${path}`)).text(); await settled(); };
-  return { lines, metrics, ask, port };
+  return { lines, metrics, ask, port, server };
 }
 
 const settled = () => new Promise((resolve) => { setTimeout(resolve, 20); });
@@ -65,11 +66,14 @@ describe('the access log', () => {
   });
 
   it('says when a client hung up before the answer', async () => {
-    const { lines, port } = await observed({});
+    const { lines, port, server } = await observed({});
+    const arrived = once(server, 'request');
     const call = request({ port, path: '/999' }).on('error', () => undefined);
     call.end();
-    await settled();
+    const [, response] = await arrived as [unknown, ServerResponse];
+    const closed = once(response, 'close');
     call.destroy();
+    await closed;
     await settled();
     expect(lines).toMatchObject([{ status: 499, path: '/999' }]);
   });
