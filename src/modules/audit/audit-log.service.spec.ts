@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import { Logger } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
 import { throwawayDatabase, type ThrowawayDatabase } from '../../../test/support/throwaway-database.js';
@@ -79,18 +80,22 @@ describe('the audit log', () => {
     ['lost database', Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' }), 1],
     ['fault of its own', Object.assign(new Error('division by zero'), { code: '22012' }), 2],
   ])('lets whoever waits behind a batch with a %s wait no longer than makes sense', async (_, error, batches) => {
-    const begun: ((reason: Error) => void)[] = [];
-    const away = { transaction: () => new Promise((resolve, reject) => { begun.push(reject); }) } as unknown as DataSource;
+    let begun = 0;
+    let fail: (reason: Error) => void = () => undefined;
+    const hasBegun = new EventEmitter();
+    const away = { transaction: () => {
+      begun += 1;
+      hasBegun.emit('transaction');
+      return begun === 1 ? new Promise((_resolve, reject) => { fail = reject; }) : Promise.reject(error);
+    } } as unknown as DataSource;
     const writer = new AuditLog(away, database.pool);
-    const turn = () => new Promise((resolve) => { setTimeout(resolve, 5); });
+    const firstBegins = once(hasBegun, 'transaction');
     const first = writer.record(event('first')).catch((reason: unknown) => reason);
-    await turn();
+    await firstBegins;
     const behind = writer.record(event('behind')).catch((reason: unknown) => reason);
-    begun[0]!(error);
-    await turn();
-    expect(begun).toHaveLength(batches);
-    begun[1]?.(error);
+    fail(error);
     expect(await Promise.all([first, behind])).toMatchObject([{ code: 'audit_unavailable' }, { code: 'audit_unavailable' }]);
+    expect(begun).toBe(batches);
   });
 
   it('lets nobody change or remove an event', async () => {
