@@ -6,7 +6,8 @@ const LIMIT = 56 * 1024;
 
 const BODY = Symbol('body');
 
-type BufferedRequest = IncomingMessage & { [BODY]?: Promise<Buffer> };
+/** Undefined when the connection was lost before its end. */
+type BufferedRequest = IncomingMessage & { [BODY]?: Promise<Buffer | undefined> };
 
 /**
  * Gathers the body of a request for whoever reads it: ourselves, and the library after us if it is asked at all
@@ -14,7 +15,7 @@ type BufferedRequest = IncomingMessage & { [BODY]?: Promise<Buffer> };
  */
 export function bufferBody(request: BufferedRequest): void {
   if (request.method !== 'POST') return;
-  const body = new Promise<Buffer>((resolve, reject) => {
+  request[BODY] = new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let received = 0;
     request.on('data', (chunk: Buffer) => {
@@ -23,29 +24,26 @@ export function bufferBody(request: BufferedRequest): void {
       received += chunk.length;
     });
     request.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
-    request.on('error', reject);
-    request.on('close', () => { if (!request.complete) reject(new Error('the connection was closed')); });
+    const lost = () => resolve(undefined);
+    request.on('error', lost);
+    request.on('close', lost);
   });
-  // Nobody may ever ask for it.
-  body.catch(() => undefined);
-  request[BODY] = body;
 }
 
 /** The fields of a form; undefined when the request is none, or too long. The library then refuses it. */
 export async function readForm(request: BufferedRequest): Promise<URLSearchParams | undefined> {
   if (!/^application\/x-www-form-urlencoded\s*(;|$)/i.test(request.headers['content-type'] ?? '')) return undefined;
-  const text = await readText(request);
+  const text = textOf(await request[BODY]);
   return text === undefined ? undefined : new URLSearchParams(text);
 }
 
 /** The same as the library will read them, of a body that is known to be a form; undefined when it is too long. */
 export async function readFields(request: BufferedRequest): Promise<ParsedUrlQuery | undefined> {
-  const text = await readText(request);
+  const text = textOf(await request[BODY]);
   return text === undefined ? undefined : parse(text);
 }
 
-async function readText(request: BufferedRequest): Promise<string | undefined> {
-  const body = await request[BODY]?.catch(() => undefined);
+function textOf(body: Buffer | undefined): string | undefined {
   return body === undefined || body.length > LIMIT ? undefined : body.toString('utf8');
 }
 
@@ -61,6 +59,13 @@ export function offerBody(request: BufferedRequest): void {
   if (!request[BODY]) return;
   Object.defineProperties(request, {
     readable: { value: true, configurable: true },
-    iterator: { value: async function* iterate() { yield await request[BODY]!; }, configurable: true },
+    iterator: {
+      value: async function* iterate() {
+        const body = await request[BODY];
+        if (!body) throw new Error('the connection was closed');
+        yield body;
+      },
+      configurable: true,
+    },
   });
 }

@@ -78,7 +78,7 @@ describe('the resource of a request (RFC 8707)', () => {
   const resources = (found: ResolvedResource | undefined) => {
     const asked: unknown[][] = [];
     const resolve = (...of: unknown[]) => { asked.push(of); return Promise.resolve(found); };
-    return { asked, service: { resolve } as unknown as ResourcesService };
+    return { asked, service: { resolve, peek: () => undefined } as unknown as ResourcesService };
   };
 
   it('is looked for in the client\'s organization', async () => {

@@ -14,7 +14,8 @@ const NO_ORGANIZATION = '00000000-0000-0000-0000-000000000000' as OrganizationId
 
 /** @throws InvalidTarget (RFC 8707 section 2) */
 export async function resolveResource(resources: ResourcesService, client: ClientRecord, identifier: string): Promise<ResolvedResource> {
-  const resource = await resources.resolve(identifier, client.organizationId ?? NO_ORGANIZATION);
+  const organizationId = client.organizationId ?? NO_ORGANIZATION;
+  const resource = resources.peek(identifier, organizationId) ?? await resources.resolve(identifier, organizationId);
   if (!resource) throw new errors.InvalidTarget('the resource is unknown to this client');
   return resource;
 }

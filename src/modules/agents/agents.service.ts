@@ -89,6 +89,11 @@ export class AgentsService implements OnModuleInit {
     return isId(agentId) ? this.cache.get(agentId) : Promise.resolve(undefined);
   }
 
+  /** The same without waiting; undefined also when the database has to be asked. */
+  peek(agentId: string): AgentRecord | undefined {
+    return this.cache.peek(agentId);
+  }
+
   /** An agent and its client change together. */
   invalidate(agentId: string): void {
     this.cache.invalidate(agentId);

@@ -43,6 +43,19 @@ describe('the audit log', () => {
     expect(await labels()).toContain('good');
   });
 
+  it('does what is left to do before it resolves, whether or not its batch was contended, and fails with it', async () => {
+    await log.commit(event('settled'), { label: 'settled' });
+    const done: string[] = [];
+    const commit = (name: string) => log.commit(event(name), { label: name }, () => { done.push(name); }).then(() => { expect(done).toContain(name); });
+    await Promise.all([commit('m1'), commit('m2')]);
+    const other = new AuditLog(database.dataSource, database.pool);
+    await other.record(event('moves the head'));
+    await commit('m3');
+    await expect(log.commit(event('m4'), { label: 'm4' }, () => { throw new Error('could not be signed'); })).rejects.toThrow('could not be signed');
+    expect(done).toEqual(['m1', 'm2', 'm3']);
+    expect(await labels()).toEqual(expect.arrayContaining(['m1', 'm2', 'm3', 'm4']));
+  });
+
   it('refuses a row that may not come to be, without its event, and commits the rest of its batch', async () => {
     const before = await verifyStoredLog(database.dataSource);
     const outcomes = await Promise.allSettled([log.commit(event('a'), { label: 'fine' }), log.commit(event('b'), { label: 'bad' }), log.record(event('c'))]);

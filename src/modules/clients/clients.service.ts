@@ -50,6 +50,11 @@ export class ClientsService implements OnModuleInit {
     return this.cache.get(clientId);
   }
 
+  /** The same without waiting; undefined also when the database has to be asked. */
+  peek(clientId: string): ClientRecord | undefined {
+    return this.cache.peek(clientId);
+  }
+
   invalidate(clientId: string): void {
     this.cache.invalidate(clientId);
   }

@@ -1,8 +1,10 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { newId, type Id } from '../../kernel/ids.js';
+import { newId, type Id, type OrganizationId } from '../../kernel/ids.js';
+import type { ScopeGraph } from '../../kernel/scope-graph.js';
 import { Sparingly } from '../../platform/logging/sparingly.js';
 import { ScopesService } from '../scopes/scopes.service.js';
 import type { Decision, DecisionRequest } from './decision.js';
+import type { PolicySet } from './policy-set.js';
 import { PolicySets } from './policy-sets.service.js';
 
 export type { Attributes, Decision, DecisionEntity, DecisionReason, DecisionRequest } from './decision.js';
@@ -24,23 +26,46 @@ export class PolicyDecisions {
 
   /** Never rejects. Not for use inside a transaction. */
   async decide(request: DecisionRequest): Promise<Decision> {
-    const id = newId<DecisionId>();
-    let version = 'none';
+    return (await this.deciderOf(request.organizationId))(request);
+  }
+
+  /**
+   * In the order of the requests, all by one version of the policies.
+   * @throws TypeError when they are not all of one organization
+   */
+  async decideAll(requests: readonly DecisionRequest[]): Promise<Decision[]> {
+    if (requests.length === 0) return [];
+    const { organizationId } = requests[0]!;
+    if (requests.some((request) => request.organizationId !== organizationId)) throw new TypeError('decisions of several organizations are asked for at once');
+    return requests.map(await this.deciderOf(organizationId));
+  }
+
+  /** Decides by the policies as they are at most a second ago. It never rejects, and what it answers with does not throw. */
+  private async deciderOf(organizationId: OrganizationId): Promise<(request: DecisionRequest) => Decision> {
     try {
-      const set = await this.sets.of(request.organizationId);
-      const graph = await this.scopes.graphOf(request.organizationId);
-      if (!set) return { id, isAllowed: false, policies: [], reason: 'policies_unavailable', version };
-      ({ version } = set);
-      return { id, ...set.decide(request, graph), version };
+      const set = this.sets.peek(organizationId) ?? await this.sets.of(organizationId);
+      const graph = this.scopes.peekGraph(organizationId) ?? await this.scopes.graphOf(organizationId);
+      if (set) return (request) => this.decideBy(set, graph, request);
     } catch (error) {
-      const unsaid = this.errors.admit();
-      if (unsaid !== undefined) this.logger.error(`what could not be decided is denied (${unsaid} more since the last time): ${String(error)}`);
-      return { id, isAllowed: false, policies: [], reason: version === 'none' ? 'policies_unavailable' : 'policy_error', version };
+      this.report(error);
+    }
+    return () => ({ id: newId<DecisionId>(), isAllowed: false, policies: [], reason: 'policies_unavailable', version: 'none' });
+  }
+
+  private decideBy(set: PolicySet, graph: ScopeGraph, request: DecisionRequest): Decision {
+    const id = newId<DecisionId>();
+    const { version } = set;
+    try {
+      const { isAllowed, policies, reason } = set.decide(request, graph);
+      return { id, isAllowed, policies, reason, version };
+    } catch (error) {
+      this.report(error);
+      return { id, isAllowed: false, policies: [], reason: 'policy_error', version };
     }
   }
 
-  /** In the order of the requests. */
-  decideAll(requests: readonly DecisionRequest[]): Promise<Decision[]> {
-    return Promise.all(requests.map((request) => this.decide(request)));
+  private report(error: unknown): void {
+    const unsaid = this.errors.admit();
+    if (unsaid !== undefined) this.logger.error(`what could not be decided is denied (${unsaid} more since the last time): ${String(error)}`);
   }
 }

@@ -75,6 +75,11 @@ export class PolicySets implements OnModuleInit {
     return this.cache.get(organizationId);
   }
 
+  /** The same without waiting; undefined also when the database has to be asked. */
+  peek(organizationId: OrganizationId): PolicySet | undefined {
+    return this.cache.peek(organizationId);
+  }
+
   invalidate(organizationId: OrganizationId): void {
     this.cache.invalidate(organizationId);
   }

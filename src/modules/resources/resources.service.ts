@@ -65,6 +65,11 @@ export class ResourcesService implements OnModuleInit {
     return this.cache.get(key(identifier, organizationId));
   }
 
+  /** The same without waiting; undefined also when the database has to be asked. */
+  peek(identifier: string, organizationId: OrganizationId): ResolvedResource | undefined {
+    return this.cache.peek(key(identifier, organizationId));
+  }
+
   /** Forgets every answer. */
   invalidate(): void {
     this.cache.clear();

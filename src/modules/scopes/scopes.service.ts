@@ -42,6 +42,11 @@ export class ScopesService implements OnModuleInit {
     return (await this.graphs.get(organizationId ?? NO_ORGANIZATION))!;
   }
 
+  /** The same without waiting; undefined when the database has to be asked. */
+  peekGraph(organizationId: OrganizationId | null): ScopeGraph | undefined {
+    return this.graphs.peek(organizationId ?? NO_ORGANIZATION);
+  }
+
   /** Forgets every answer. */
   invalidate(): void {
     this.graphs.clear();

@@ -27,9 +27,10 @@ export class GrantedTokens {
    * The token is durable when this resolves. Where nothing else has to happen it goes through group commit.
    * @throws DomainError `row_refused`, `audit_unavailable`, `invalid_grant` when the delegation is used up
    */
-  async issue(issuance: NewToken, target: TokenTarget, { place = {}, path }: Circumstances = {}): Promise<IssuedToken> {
-    const { opens, settles, ...ids } = place;
+  issue(issuance: NewToken, target: TokenTarget, { place, path }: Circumstances = {}): Promise<IssuedToken> {
     const isLimited = path?.some(({ maxUses }) => maxUses !== null) ?? false;
+    if (!place && !isLimited) return this.issuer.issue(issuance, target);
+    const { opens, settles, ...ids } = place ?? {};
     if (!opens && !settles && !isLimited) return this.issuer.issue({ ...issuance, ...ids }, target);
     return this.dataSource.transaction(async (manager) => {
       const tokenId = newId<TokenId>();

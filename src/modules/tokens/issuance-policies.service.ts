@@ -5,7 +5,7 @@ import { requestContext } from '../../platform/http/request-context.js';
 import type { AgentRecord } from '../agents/agents.service.js';
 import type { ClientRecord } from '../clients/clients.service.js';
 import { actorsOf, type ActorChain } from '../delegation/delegation-chain.js';
-import { PolicyDecisions, type Decision, type DecisionEntity } from '../policies/policy-decisions.service.js';
+import { PolicyDecisions, type Decision, type DecisionEntity, type DecisionRequest } from '../policies/policy-decisions.service.js';
 import { ScopesService } from '../scopes/scopes.service.js';
 import { ToolsService, type AssignedTool } from '../tools/tools.service.js';
 import type { DecisionFacts } from './token-record.js';
@@ -57,45 +57,51 @@ export class IssuancePolicies {
    * @throws DomainError `access_denied`, with the decision in its details
    */
   async judge(intended: IntendedToken): Promise<JudgedToken> {
-    const { scopes, tools = [], areScopesRequested, areToolsRequested = false } = intended;
-    const subject = await this.subjectOf(intended.taker);
+    const { organizationId, taker, scopes, tools = NO_TOOLS, areScopesRequested, areToolsRequested = false } = intended;
+    const assigned = taker.kind === 'agent' ? this.tools.peekOfAgent(taker.agent.id) ?? await this.tools.ofAgent(taker.agent.id) : NO_TOOLS;
+    const subject = subjectOf(taker, assigned);
     const context = contextOf(intended);
-    const decide = (resource: DecisionEntity) => this.policies.decide({ organizationId: intended.organizationId as OrganizationId, subject, action: 'issue', resource, context });
+    const question = (resource: DecisionEntity): DecisionRequest => ({ organizationId: organizationId as OrganizationId, subject, action: 'issue', resource, context });
     // Who somebody is (OpenID Connect's scopes) is the person's to tell, not a policy's.
-    const judged = await Promise.all([
-      ...scopes.map(async (name) => ({ kind: 'scope' as const, name, decision: this.scopes.isOidcScope(name) ? undefined : await decide({ type: 'scope', id: name }) })),
-      ...tools.map(async ({ name, resourceIdentifier, costMicros }) =>
-        ({ kind: 'tool' as const, name, decision: await decide({ type: 'tool', id: name, attributes: { resource: resourceIdentifier ?? undefined, cost_micros: costMicros } }) })),
+    const decidable = scopes.filter((name) => !this.scopes.isOidcScope(name));
+    const decisions = await this.policies.decideAll([
+      ...decidable.map((name) => question({ type: 'scope', id: name })),
+      ...tools.map(({ name, resourceIdentifier, costMicros }) => question({ type: 'tool', id: name, attributes: { resource: resourceIdentifier ?? undefined, cost_micros: costMicros } })),
     ]);
-    const denied = judged.filter(({ kind, decision }) => decision?.isAllowed === false && (kind === 'scope' ? areScopesRequested : areToolsRequested));
-    const kept = judged.filter(({ decision }) => decision?.isAllowed !== false);
-    const keptScopes = kept.filter(({ kind }) => kind === 'scope').map(({ name }) => name);
-    if (denied.length > 0 || (scopes.length > 0 && keptScopes.length === 0)) {
-      const refused = denied.length > 0 ? denied : judged;
-      throw policyDenied(refused.map(({ name }) => name), factsOf(refused.map(({ decision }) => decision)));
+    if (decisions.every(({ isAllowed }) => isAllowed)) return { scopes, tools: intended.tools?.map(({ name }) => name), decision: factsOf(decisions) };
+    const names = [...decidable, ...tools.map(({ name }) => name)];
+    const refused = [...names.keys()].filter((index) => !decisions[index]!.isAllowed);
+    const refusedScopes = new Set(refused.filter((index) => index < decidable.length).map((index) => names[index]!));
+    const refusedTools = new Set(refused.filter((index) => index >= decidable.length).map((index) => names[index]!));
+    const missed = refused.filter((index) => (index < decidable.length ? areScopesRequested : areToolsRequested));
+    if (missed.length > 0 || (scopes.length > 0 && refusedScopes.size === scopes.length)) {
+      const reasons = missed.length > 0 ? missed : refused;
+      throw policyDenied(reasons.map((index) => names[index]!), factsOf(reasons.map((index) => decisions[index]!)));
     }
     return {
-      scopes: keptScopes,
-      tools: intended.tools && kept.filter(({ kind }) => kind === 'tool').map(({ name }) => name),
-      decision: factsOf(kept.map(({ decision }) => decision)),
+      scopes: scopes.filter((name) => !refusedScopes.has(name)),
+      tools: intended.tools?.filter(({ name }) => !refusedTools.has(name)).map(({ name }) => name),
+      decision: factsOf(decisions.filter(({ isAllowed }) => isAllowed)),
     };
   }
+}
 
-  private async subjectOf(taker: TokenTaker): Promise<DecisionEntity> {
-    switch (taker.kind) {
-      case 'user': return { type: 'user', id: taker.id, attributes: { role: taker.role } };
-      case 'client': return { type: 'client', id: taker.client.id, attributes: { status: taker.client.status, assigned_scopes: taker.client.scopes } };
-      case 'agent': {
-        const { agent, client } = taker;
-        const { type, model, provider, trustLevel, capabilities } = agent.profile;
-        return {
-          type: 'agent', id: agent.id,
-          attributes: {
-            agent_type: type, agent_model: model, agent_provider: provider, agent_trust_level: trustLevel, capabilities, owner: agent.ownerUserId, status: agent.status,
-            assigned_scopes: client.scopes, assigned_tools: namesOf(await this.tools.ofAgent(agent.id)),
-          },
-        };
-      }
+const NO_TOOLS: readonly AssignedTool[] = [];
+
+function subjectOf(taker: TokenTaker, assignedTools: readonly AssignedTool[]): DecisionEntity {
+  switch (taker.kind) {
+    case 'user': return { type: 'user', id: taker.id, attributes: { role: taker.role } };
+    case 'client': return { type: 'client', id: taker.client.id, attributes: { status: taker.client.status, assigned_scopes: taker.client.scopes } };
+    case 'agent': {
+      const { agent, client } = taker;
+      const { type, model, provider, trustLevel, capabilities } = agent.profile;
+      return {
+        type: 'agent', id: agent.id,
+        attributes: {
+          agent_type: type, agent_model: model, agent_provider: provider, agent_trust_level: trustLevel, capabilities, owner: agent.ownerUserId, status: agent.status,
+          assigned_scopes: client.scopes, assigned_tools: namesOf(assignedTools),
+        },
+      };
     }
   }
 }
@@ -108,17 +114,9 @@ function contextOf({ grantType, audience, act, onBehalfOf, launchReason, purpose
 }
 
 /** One id for what was decided about one token, and each policy that had a part in it. */
-function factsOf(decisions: readonly (Decision | undefined)[]): DecisionFacts {
-  const policies = new Set<string>();
-  let only: string | undefined;
-  let count = 0;
-  for (const decision of decisions) {
-    if (!decision) continue;
-    count += 1;
-    only = decision.id;
-    for (const policy of decision.policies) policies.add(policy);
-  }
-  return { id: count === 1 ? only! : newId(), policies: [...policies] };
+function factsOf(decisions: readonly Decision[]): DecisionFacts {
+  if (decisions.length === 1) return { id: decisions[0]!.id, policies: decisions[0]!.policies };
+  return { id: newId(), policies: [...new Set(decisions.flatMap(({ policies }) => policies))] };
 }
 
 /** The lists come from a cache, so that the same one is seen again and again. */

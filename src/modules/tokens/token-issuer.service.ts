@@ -34,9 +34,10 @@ export class TokenIssuer {
    * @throws DomainError `row_refused` when something it stands on is no longer active; `audit_unavailable`
    */
   async issue(issuance: NewToken, resource: TokenTarget): Promise<IssuedToken> {
-    const { value, record } = this.prepare(issuance, resource);
-    await this.ledger.commit(record.row, record.event);
-    return describe(value, record, issuance);
+    const { record, encode } = this.prepare(issuance, resource);
+    let value: string | undefined;
+    await this.ledger.commit(record.row, record.event, () => { value = encode(); });
+    return describe(value ?? encode(), record, issuance);
   }
 
   /**
@@ -46,21 +47,22 @@ export class TokenIssuer {
    * @throws DomainError `row_refused`, `audit_unavailable`
    */
   async issueIn(manager: EntityManager, issuance: NewToken, resource: TokenTarget, ...before: AuditEvent[]): Promise<IssuedToken> {
-    const { value, record } = this.prepare(issuance, resource);
+    const { record, encode } = this.prepare(issuance, resource);
     await this.ledger.commitIn(manager, [...before.map((event) => ({ event })), { row: record.row, event: record.event }]);
-    return describe(value, record, issuance);
+    return describe(encode(), record, issuance);
   }
 
-  /** The token and its record, for whoever commits them. Never hand out the value before the record is durable. */
-  private prepare(wanted: NewToken, resource: TokenTarget): { value: string; record: TokenRecord } {
-    const issuance = { ...wanted, issuer: this.config.issuer };
+  /** What is to be committed, and how the token is then written. Never hand it out before the record is durable. */
+  private prepare(wanted: NewToken, resource: TokenTarget): { record: TokenRecord; encode: () => string } {
+    const { issuer } = this.config;
     const audience = resource.identifier;
     if (resource.tokenFormat === 'jwt') {
-      const record = tokenRecord({ ...issuance, audience, format: 'jwt' });
-      return { value: signCompact({ typ: 'at+jwt' }, record.claims, this.keyRing.signingKeys()[resource.signingAlgorithm]), record };
+      const key = this.keyRing.signingKeys()[resource.signingAlgorithm];
+      const record = tokenRecord({ issuer, audience, format: 'jwt', ...wanted });
+      return { record, encode: () => signCompact({ typ: 'at+jwt' }, record.claims, key) };
     }
     const value = randomBytes(32).toString('base64url');
-    return { value, record: tokenRecord({ ...issuance, audience, format: 'opaque', opaqueHash: hash('sha256', value, 'buffer') }) };
+    return { record: tokenRecord({ issuer, audience, format: 'opaque', opaqueHash: hash('sha256', value, 'buffer'), ...wanted }), encode: () => value };
   }
 }
 

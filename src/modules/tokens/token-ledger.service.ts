@@ -93,9 +93,9 @@ export class TokenLedger implements OnModuleInit {
     await ensureMonthPartitions(manager, 'tokens');
   }
 
-  /** Issues: the row and its event become durable together, if everything the row stands on is alive. */
-  async commit(row: LedgerRow, event: AuditEvent): Promise<void> {
-    await this.audit.commit(event, row as unknown as Readonly<Record<string, unknown>>);
+  /** Issues: the row and its event become durable together, if everything the row stands on is alive. `meanwhile` is done by then. */
+  commit(row: LedgerRow, event: AuditEvent, meanwhile?: () => void): Promise<void> {
+    return this.audit.commit(event, row as unknown as Readonly<Record<string, unknown>>, meanwhile);
   }
 
   /** The same for several rows, last of all in the caller's transaction. */

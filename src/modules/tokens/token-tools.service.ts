@@ -31,7 +31,7 @@ export class TokenTools {
    */
   async of({ agentId, audience, scopes, graph, required: text, path, parent }: ToolWish): Promise<readonly AssignedTool[] | undefined> {
     const required = text?.split(' ').filter((name) => name !== '').slice(0, MOST_REQUIRED);
-    const assigned = agentId === undefined ? [] : await this.tools.ofAgent(agentId);
+    const assigned = agentId === undefined ? [] : this.tools.peekOfAgent(agentId) ?? await this.tools.ofAgent(agentId);
     if (assigned.length === 0 && required === undefined) return undefined;
     const bounds = [path && lastOf(path).tools, parent?.claims['tools'] as readonly string[] | undefined].filter((bound) => bound != null);
     const within = assigned.filter(({ name }) => bounds.every((bound) => bound.includes(name)));

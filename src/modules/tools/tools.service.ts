@@ -48,6 +48,11 @@ export class ToolsService implements OnModuleInit {
     return isId(agentId) ? (await this.assigned.get(agentId))! : NOTHING;
   }
 
+  /** The same without waiting; undefined when the database has to be asked. */
+  peekOfAgent(agentId: string): readonly AssignedTool[] | undefined {
+    return this.assigned.peek(agentId);
+  }
+
   /** The active tool of this name. The answer may be a second old. Not for use inside a transaction. */
   find(organizationId: OrganizationId, name: string): Promise<ToolRecord | undefined> {
     // No name holds a space or is longer, so the two parts of a key cannot run into each other.

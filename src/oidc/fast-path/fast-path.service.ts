@@ -52,7 +52,7 @@ export class FastPath {
       const form = fields && plainForm(fields);
       const presented = form && presentedSecret(request.headers.authorization, form);
       if (!presented) return false;
-      const client = await this.clients.findCached(presented.clientId);
+      const client = this.clients.peek(presented.clientId) ?? await this.clients.findCached(presented.clientId);
       const secretId = this.clients.verifySecret(client, presented.secret);
       if (secretId === undefined || client?.status !== 'active' || !client.tokenEndpointAuthMethod.startsWith('client_secret')) return false;
       const answer = isTokenRequest ? await this.token(client, form) : await this.introspection(client, form);

@@ -5,5 +5,5 @@ import type { AccessTokenClaims } from '../../modules/tokens/token-verifier.serv
  * library says the same of the same token, which `fast-path.spec.ts` compares.
  */
 export function introspectionResponse(claims: AccessTokenClaims): Readonly<Record<string, unknown>> {
-  return { ...claims, active: true, token_type: claims.cnf?.jkt ? 'DPoP' : 'Bearer' };
+  return { active: true, token_type: claims.cnf?.jkt ? 'DPoP' : 'Bearer', ...claims };
 }

@@ -13,6 +13,7 @@ import { authorizedScopes } from '../../modules/tokens/authorized-scopes.js';
 import { actorsOn, delegationFacts, lastOf } from '../../modules/tokens/delegation-facts.js';
 import { GrantedTokens } from '../../modules/tokens/granted-tokens.service.js';
 import { endOf, OnBehalf, type Subject } from '../../modules/tokens/on-behalf.service.js';
+import type { NewToken } from '../../modules/tokens/token-issuer.service.js';
 import { descentFrom, TokenLineage, type ParentToken, type TaskPlace, type TaskRequest } from '../../modules/tokens/token-lineage.service.js';
 import type { DecisionFacts } from '../../modules/tokens/token-record.js';
 import { scopesBeyondAuthority, targetBeyondAuthority } from '../../modules/tokens/tokens.errors.js';
@@ -96,12 +97,13 @@ export class ClientCredentialsGrant {
     if (Array.isArray(requested) && requested.length !== 1) throw new errors.InvalidTarget('only one resource can be asked for with this grant');
     const launch = readLaunch(request);
     const ground = await this.grounds.of(client, [requested ?? this.config.apiResource].flat()[0]!);
-    const derived = standsOnMore(request) ? await this.derivedTerms(client, request, ground) : { scopes: ownScopes(client, request, ground) };
-    const { path, subject } = derived as DerivedTerms;
-    const judged = await this.grounds.judge(client, ground, {
-      ...derived, grantType: 'client_credentials', areScopesRequested: scope !== undefined, requiredTools: request.required_tools, act: path && actorsOn(path), onBehalfOf: subject?.subject.id, launch,
+    const derived: DerivedTerms = standsOnMore(request) ? await this.derivedTerms(client, request, ground) : { scopes: ownScopes(client, request, ground) };
+    const { parent, place, path, subject } = derived;
+    const { scopes, tools, decision } = await this.grounds.judge(client, ground, {
+      grantType: 'client_credentials', scopes: derived.scopes, areScopesRequested: scope !== undefined, requiredTools: request.required_tools,
+      path, parent, place, act: path && actorsOn(path), onBehalfOf: subject?.subject.id, launch,
     });
-    return { organizationId: client.organizationId!, resource: ground.resource, agent: ground.agent, launch, ...derived, ...judged };
+    return { organizationId: client.organizationId!, resource: ground.resource, agent: ground.agent, launch, scopes, tools, decision, parent, place, path, subject };
   }
 
   /**
@@ -113,11 +115,12 @@ export class ClientCredentialsGrant {
   async issue(client: ClientRecord, terms: ClientCredentialsTerms, jkt?: string): Promise<Record<string, unknown>> {
     const { organizationId, resource, scopes, tools, decision, agent, launch, parent, place, path, subject } = terms;
     const issuedAt = epochSeconds();
-    const issued = await this.tokens.issue({
+    const issuance: NewToken = {
       grantType: 'client_credentials',
       clientId: client.id,
       organizationId,
-      ...(subject ?? { subject: { kind: agent ? 'agent' : 'client', id: client.id } }),
+      subject: subject?.subject ?? { kind: agent ? 'agent' : 'client', id: client.id },
+      role: subject?.role,
       agent: agent?.profile,
       scopes,
       tools,
@@ -127,10 +130,16 @@ export class ClientCredentialsGrant {
       cnf: jkt === undefined ? undefined : { jkt },
       instanceId: launch.instanceId,
       launchReason: launch.reason,
-      ...(path && { act: actorsOn(path), delegation: delegationFacts(path, this.config.issuer, launch.purpose), authorizationDetails: detailsOf(path) }),
-      ...(parent && { parent: descentFrom(parent) }),
-    }, resource, { place, path }).catch(asInvalidGrant);
-    return tokenResponse(issued);
+      act: path && actorsOn(path),
+      delegation: path && delegationFacts(path, this.config.issuer, launch.purpose),
+      authorizationDetails: path && detailsOf(path),
+      parent: parent && descentFrom(parent),
+    };
+    try {
+      return tokenResponse(await this.tokens.issue(issuance, resource, { place, path }));
+    } catch (error) {
+      return asInvalidGrant(error);
+    }
   }
 
   /** With a delegation, a parent token, or a task that is named. */

@@ -48,9 +48,9 @@ export class GrantGrounds {
 
   /** @throws InvalidTarget, UnauthorizedClient, InvalidGrant */
   async of(client: ClientRecord, target: string): Promise<GrantGround> {
-    const [resource, graph, agent] = await Promise.all([
-      resolveResource(this.resources, client, target), this.scopes.graphOf(client.organizationId), client.kind === 'agent' ? this.agents.findCached(client.id) : undefined,
-    ]);
+    const resource = await resolveResource(this.resources, client, target);
+    const graph = this.scopes.peekGraph(client.organizationId) ?? await this.scopes.graphOf(client.organizationId);
+    const agent = client.kind === 'agent' ? this.agents.peek(client.id) ?? await this.agents.findCached(client.id) : undefined;
     if (!client.organizationId) throw new errors.UnauthorizedClient('this client acts for people only');
     if (client.kind === 'agent' && agent?.status !== 'active') throw new errors.InvalidGrant('the agent is not active');
     return { resource, graph, agent };
@@ -60,7 +60,7 @@ export class GrantGrounds {
   async judge(client: ClientRecord, { resource, graph, agent }: GrantGround, intended: IntendedGrant): Promise<JudgedToken> {
     const { scopes, requiredTools, path, parent, launch, place } = intended;
     const audience = resource.identifier;
-    const tools = await this.tools.of({ agentId: agent?.id, audience, scopes, graph, required: requiredTools, path, parent });
+    const tools = agent || requiredTools !== undefined ? await this.tools.of({ agentId: agent?.id, audience, scopes, graph, required: requiredTools, path, parent }) : undefined;
     return this.policies.judge({
       organizationId: client.organizationId!, taker: agent ? { kind: 'agent', agent, client } : { kind: 'client', client }, grantType: intended.grantType, audience, scopes,
       areScopesRequested: intended.areScopesRequested, tools, areToolsRequested: requiredTools !== undefined, act: intended.act, onBehalfOf: intended.onBehalfOf,

@@ -32,6 +32,30 @@ describe('a short-lived cache', () => {
     expect(await cache.get('a')).toBe(3);
   });
 
+  it('gives without waiting only what is there and fresh', async () => {
+    const cache = new ShortLivedCache(async (key) => key.toUpperCase());
+    expect(cache.peek('a')).toBeUndefined();
+    const asked = cache.get('a');
+    expect(cache.peek('a')).toBeUndefined();
+    await asked;
+    expect(cache.peek('a')).toBe('A');
+    at += 1000;
+    expect(cache.peek('a')).toBeUndefined();
+    at -= 1000;
+    cache.invalidate('a');
+    expect(cache.peek('a')).toBeUndefined();
+  });
+
+  it('gives nobody without waiting what was read before its key was invalidated', async () => {
+    let answer: (value: string) => void = () => undefined;
+    const cache = new ShortLivedCache(() => new Promise<string>((resolve) => { answer = resolve; }));
+    const asked = cache.get('a');
+    cache.invalidate('a');
+    answer('old');
+    await asked;
+    expect(cache.peek('a')).toBeUndefined();
+  });
+
   it('keeps that there is nothing, too', async () => {
     let reads = 0;
     const cache = new ShortLivedCache(async () => { reads += 1; return undefined; });
