@@ -2,7 +2,7 @@
  * `npm run bench`: what durability costs against the bare library, measured in one run on one machine.
  *
  *   node scripts/run.mjs dist/bench/bench.js [--seconds 5] [--rounds 3] [--connections 10,50]
- *     [--only bare,postgres,embedded] [--workload client_credentials,introspection,trees,decisions] [--json results.json]
+ *     [--only bare,postgres,embedded] [--workload client_credentials,token_exchange,introspection,deep_introspection,trees,decisions] [--json results.json]
  *     [--profile folder]    (writes a V8 profile of each server; its numbers are then not to be compared)
  *
  * All servers are up for the whole run and are driven in turns (a b c a b c …), so that a slow minute of the machine
@@ -13,7 +13,7 @@ import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { measure, prepare, warmUp, WORKLOADS, type Workload } from './load.js';
+import { COMMON_WORKLOADS, measure, prepare, warmUp, WORKLOADS, type Requests, type Workload } from './load.js';
 import { measureDecisions, type DecisionSeries } from './decisions.js';
 import { aims, decisionAims, decisionTable, medianOf, table, type Series } from './report.js';
 import { startTarget, TARGET_NAMES, type Target, type TargetName } from './targets.js';
@@ -68,17 +68,17 @@ async function run(plan: Plan, targets: readonly Target[]): Promise<Series[]> {
   const series: Series[] = [];
   for (let round = 1; round <= plan.rounds; round++) {
     for (const workload of plan.workloads) {
-      const bodies = new Map<Target, string[]>();
-      for (const target of targets) {
+      const able = targets.filter(({ legate }) => legate !== undefined || COMMON_WORKLOADS.includes(workload));
+      const prepared: { target: Target; requests: Requests }[] = [];
+      for (const target of able) {
         const requests = await prepare(target, workload);
-        bodies.set(target, requests);
-        if (round === 1) await warmUp(target, workload, requests);
+        prepared.push({ target, requests });
+        if (round === 1) await warmUp(requests);
       }
       for (const connections of plan.connections) {
-        for (const target of targets) {
-          const requests = bodies.get(target) ?? [];
-          await measure(target, workload, requests, connections, WARM_UP_SECONDS);
-          const measured = await measure(target, workload, requests, connections, plan.seconds);
+        for (const { target, requests } of prepared) {
+          await measure(target, requests, connections, WARM_UP_SECONDS);
+          const measured = await measure(target, requests, connections, plan.seconds);
           const same = series.find((one) => one.target === target.name && one.workload === workload && one.connections === connections);
           if (same) same.rounds.push(measured);
           else series.push({ target: target.name, label: target.label, workload, connections, rounds: [measured] });
@@ -132,7 +132,7 @@ async function main(): Promise<void> {
     for (const name of plan.workloads.length > 0 || plan.trees ? plan.targets : []) targets.push(await startTarget(name, plan.profile ? ['--cpu-prof', `--cpu-prof-dir=${plan.profile}`, `--cpu-prof-name=${name}.cpuprofile`] : []));
     const series = await run(plan, targets);
     const target = plan.trees ? targets.find(({ name }) => name === 'postgres') : undefined;
-    const trees = target?.trees ? await measureTrees({ ...target, trees: target.trees }) : [];
+    const trees = target?.legate ? await measureTrees({ ...target, legate: target.legate }) : [];
     print(plan, targets, { series, trees, decisions });
     if (series.some((one) => medianOf(one.rounds).failures > 0)) throw new Error('some requests failed: these numbers are not to be compared');
   } finally {

@@ -61,7 +61,8 @@ function decider(count: number): { decisions: PolicyDecisions; set: PolicySet; g
     return { id: `policy-${index}`, name: `policy ${index}`, compiled };
   }), 'bench', engine);
   const graph = new ScopeGraph(new Map(), new Set());
-  const decisions = new PolicyDecisions({ of: () => Promise.resolve(set) } as unknown as PolicySets, { graphOf: () => Promise.resolve(graph) } as unknown as ScopesService);
+  const sets = { peek: () => set, of: () => Promise.resolve(set) } as unknown as PolicySets;
+  const decisions = new PolicyDecisions(sets, { peekGraph: () => graph, graphOf: () => Promise.resolve(graph) } as unknown as ScopesService);
   return { decisions, set, graph };
 }
 

@@ -1,9 +1,24 @@
 import autocannon from 'autocannon';
 import { processorTime, residentMemory } from './process-usage.js';
+import { makeChain } from './chain.js';
+import { postForm } from './requests.js';
 import type { Target } from './targets.js';
 
-export const WORKLOADS = ['client_credentials', 'introspection'] as const;
+/** `deep_introspection` asks about tokens that were exchanged five times. */
+export const WORKLOADS = ['client_credentials', 'token_exchange', 'introspection', 'deep_introspection'] as const;
 export type Workload = typeof WORKLOADS[number];
+
+/** What the bare library can do as well. */
+export const COMMON_WORKLOADS: readonly Workload[] = ['client_credentials', 'introspection'];
+
+/** Requests to be sent in turns, all to one address by one client. */
+export interface Requests {
+  readonly url: string;
+  readonly authorization: string;
+  readonly bodies: readonly string[];
+  /** Is it asked whether tokens are alive? */
+  readonly isIntrospection: boolean;
+}
 
 export interface Measurement {
   /** 2xx answers per second. */
@@ -20,38 +35,54 @@ export interface Measurement {
 }
 
 const POOL_SIZE = 200;
-const FORM = 'application/x-www-form-urlencoded';
 
-/** The request bodies of a workload, after checking that the server answers them as it should. */
-export async function prepare(target: Target, workload: Workload): Promise<string[]> {
-  if (workload === 'client_credentials') {
-    const token = await requestToken(target, target.issueBody);
-    if (token.split('.').length !== 3) throw new Error(`${target.label} did not issue a JWT: ${token.slice(0, 40)}`);
-    return [target.issueBody];
+/** The requests of a workload, after checking that the server answers them as it should. */
+export async function prepare(target: Target, workload: Workload): Promise<Requests> {
+  switch (workload) {
+    case 'client_credentials': return issuing(target, target.authorization, target.issueBody);
+    case 'token_exchange': {
+      const { authorization, exchangeBody } = await makeChain(target);
+      return issuing(target, authorization, exchangeBody);
+    }
+    case 'introspection': return introspecting(target, () => requestToken(target, target.authorization, target.poolBody));
+    case 'deep_introspection': {
+      const { deepToken } = await makeChain(target);
+      return introspecting(target, deepToken);
+    }
   }
+}
+
+async function issuing(target: Target, authorization: string, body: string): Promise<Requests> {
+  const token = await requestToken(target, authorization, body);
+  if (token.split('.').length !== 3) throw new Error(`${target.label} did not issue a JWT: ${token.slice(0, 40)}`);
+  return { url: target.tokenUrl, authorization, bodies: [body], isIntrospection: false };
+}
+
+async function introspecting(target: Target, newToken: () => Promise<string>): Promise<Requests> {
   const bodies: string[] = [];
   for (let made = 0; made < POOL_SIZE; made += 20) {
-    const batch = await Promise.all(Array.from({ length: 20 }, () => requestToken(target, target.poolBody)));
+    const batch = await Promise.all(Array.from({ length: 20 }, newToken));
     bodies.push(...batch.map((token) => `token=${encodeURIComponent(token)}`));
   }
-  await checkActive(target, bodies);
-  return bodies;
+  const requests = { url: target.introspectionUrl, authorization: target.authorization, bodies, isIntrospection: true };
+  await checkActive(target, requests);
+  return requests;
 }
 
 /** How many requests a server gets before anything is measured: each the same number, so that a slow one is compiled as well as a quick one. */
 const WARM_UP_REQUESTS = 4000;
 
-export async function warmUp(target: Target, workload: Workload, bodies: readonly string[]): Promise<void> {
-  await drive(target, workload, bodies, { connections: 50, amount: WARM_UP_REQUESTS });
+export async function warmUp(requests: Requests): Promise<void> {
+  await drive(requests, { connections: 50, amount: WARM_UP_REQUESTS });
 }
 
 /** Drives one server with keep-alive connections, each sending its next request when the last was answered. */
-export async function measure(target: Target, workload: Workload, bodies: readonly string[], connections: number, seconds: number): Promise<Measurement> {
+export async function measure(target: Target, requests: Requests, connections: number, seconds: number): Promise<Measurement> {
   const latencies = new LatencyHistogram();
   const cpuBefore = processorTime(target.pid);
-  const result = await drive(target, workload, bodies, { connections, duration: seconds }, latencies);
+  const result = await drive(requests, { connections, duration: seconds }, latencies);
   const cpuAfter = processorTime(target.pid);
-  if (workload === 'introspection') await checkActive(target, bodies);
+  if (requests.isIntrospection) await checkActive(target, requests);
   const succeeded = result['2xx'];
   return {
     requestsPerSecond: succeeded / result.duration,
@@ -64,23 +95,22 @@ export async function measure(target: Target, workload: Workload, bodies: readon
 }
 
 function drive(
-  target: Target, workload: Workload, bodies: readonly string[], extent: { connections: number; duration?: number; amount?: number }, latencies?: LatencyHistogram,
+  { url, authorization, bodies }: Requests, extent: { connections: number; duration?: number; amount?: number }, latencies?: LatencyHistogram,
 ): Promise<autocannon.Result> {
-  const url = workload === 'client_credentials' ? target.tokenUrl : target.introspectionUrl;
   return new Promise((resolve, reject) => {
     const run = autocannon({
       ...extent,
       url,
       timeout: 10,
-      headers: { authorization: target.authorization, 'content-type': FORM },
+      headers: { authorization, 'content-type': 'application/x-www-form-urlencoded' },
       requests: bodies.map((body) => ({ method: 'POST', path: new URL(url).pathname, body })),
     }, (error: Error | null, done) => { if (error) reject(error); else resolve(done); });
     if (latencies) run.on('response', (_client, _status, _bytes, milliseconds) => latencies.record(milliseconds));
   });
 }
 
-async function requestToken(target: Target, body: string): Promise<string> {
-  const answer = await post(target.tokenUrl, target.authorization, body);
+async function requestToken(target: Target, authorization: string, body: string): Promise<string> {
+  const answer = await postForm(target.tokenUrl, authorization, body);
   if (answer['token_type'] !== 'Bearer' || typeof answer['access_token'] !== 'string') {
     throw new Error(`${target.label} gave an unexpected token response: ${JSON.stringify(answer)}`);
   }
@@ -88,18 +118,11 @@ async function requestToken(target: Target, body: string): Promise<string> {
 }
 
 /** Asks about a few tokens of the pool: an inactive one also answers 200, and quicker. */
-async function checkActive(target: Target, bodies: readonly string[]): Promise<void> {
+async function checkActive(target: Target, { url, authorization, bodies }: Requests): Promise<void> {
   for (const body of [bodies[0], bodies[Math.floor(bodies.length / 2)], bodies.at(-1)]) {
-    const answer = await post(target.introspectionUrl, target.authorization, body ?? '');
+    const answer = await postForm(url, authorization, body ?? '');
     if (answer['active'] !== true) throw new Error(`${target.label} says that a live token is not active: ${JSON.stringify(answer)}`);
   }
-}
-
-async function post(url: string, authorization: string, body: string): Promise<Record<string, unknown>> {
-  const response = await fetch(url, { method: 'POST', headers: { authorization, 'content-type': FORM }, body, signal: AbortSignal.timeout(10_000) });
-  const text = await response.text();
-  if (!response.ok) throw new Error(`POST ${url} answered ${response.status}: ${text.slice(0, 500)}`);
-  return JSON.parse(text) as Record<string, unknown>;
 }
 
 /** Counts in steps of 20 µs up to 10 s; the load generator's own histogram knows whole milliseconds only. */

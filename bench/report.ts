@@ -82,6 +82,16 @@ export function aims(series: readonly Series[]): Aim[] {
     const ratio = introspection.requestsPerSecond / bareIntrospection.requestsPerSecond;
     list.push({ text: 'introspection of a JWT ÷ bare opaque, requests/s ≥ 1.0', value: ratio, isMet: ratio >= 1 });
   }
+  const exchange = find('postgres', 'token_exchange', 50);
+  if (issue && exchange) {
+    const ratio = exchange.cpuMicroseconds / issue.cpuMicroseconds;
+    list.push({ text: 'token exchange ÷ client_credentials, CPU ≤ 2.0', value: ratio, isMet: ratio <= 2 });
+  }
+  const deep = find('postgres', 'deep_introspection', 50);
+  if (introspection && deep) {
+    const ratio = deep.cpuMicroseconds / introspection.cpuMicroseconds;
+    list.push({ text: 'introspection of a token with five actors ÷ of a plain one, CPU ≤ 1.3', value: ratio, isMet: ratio <= 1.3 });
+  }
   for (const [target, limit] of [['postgres', 300], ['embedded', 450]] as const) {
     const peak = Math.max(...series.filter((one) => one.target === target).flatMap((one) => one.rounds.map((round) => round.residentMebibytes)));
     if (Number.isFinite(peak)) list.push({ text: `RSS, ${target}, MB ≤ ${limit}`, value: peak, isMet: peak <= limit });

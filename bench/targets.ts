@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { basic } from './requests.js';
 import { freePort, startServer, type ServerProcess } from './server-process.js';
 import { createThrowawayDatabase } from './throwaway-database.js';
 
@@ -18,7 +19,7 @@ export interface Target {
   readonly tokenUrl: string;
   readonly introspectionUrl: string;
   /** Of Legate alone. */
-  readonly trees?: { readonly revocationUrl: string; readonly tasksUrl: string };
+  readonly legate?: { readonly apiUrl: string; readonly revocationUrl: string };
   /** HTTP Basic credentials (RFC 6749 section 2.3.1). */
   readonly authorization: string;
   /** Body of a token request whose answer is a JWT: what issuing measures. */
@@ -119,7 +120,7 @@ async function startLegate(dataDir: string, secret: string, environment: Record<
       pid: server.pid,
       tokenUrl: `${base}/api/oauth/token`,
       introspectionUrl: `${base}/api/oauth/introspect`,
-      trees: { revocationUrl: `${base}/api/oauth/revoke`, tasksUrl: `${base}/api/tasks` },
+      legate: { apiUrl: `${base}/api`, revocationUrl: `${base}/api/oauth/revoke` },
       authorization: basic('bootstrap', secret),
       issueBody,
       poolBody: issueBody,
@@ -135,8 +136,4 @@ async function answers(url: string): Promise<boolean> {
   const response = await fetch(url, { signal: AbortSignal.timeout(2000) });
   await response.arrayBuffer();
   return response.ok;
-}
-
-function basic(clientId: string, secret: string): string {
-  return `Basic ${Buffer.from(`${clientId}:${secret}`).toString('base64')}`;
 }

@@ -1,6 +1,7 @@
+import { postForm, type Answer } from './requests.js';
 import type { Target as AnyTarget } from './targets.js';
 
-type Target = AnyTarget & Required<Pick<AnyTarget, 'trees'>>;
+type Target = AnyTarget & Required<Pick<AnyTarget, 'legate'>>;
 
 /** One question, asked once, of a tree of tokens. */
 export interface TreeMeasurement {
@@ -12,7 +13,6 @@ export interface TreeMeasurement {
 
 interface Issued { readonly access_token: string; readonly task_id: string }
 
-const FORM = 'application/x-www-form-urlencoded';
 const WIDTH = 20;
 
 /**
@@ -56,7 +56,7 @@ async function grow(target: Target, size: number, tasks = 0): Promise<Tree> {
 async function end(target: Target, { root, last }: Tree): Promise<number> {
   if (!await isActive(target, last)) throw new Error(`${target.label}: the last token of the tree is not active before its root is revoked`);
   const started = performance.now();
-  await post(target, target.trees.revocationUrl, { token: root.access_token, revoke_children: 'true' });
+  await post(target, target.legate.revocationUrl, { token: root.access_token, revoke_children: 'true' });
   const milliseconds = performance.now() - started;
   if (await isActive(target, last)) throw new Error(`${target.label}: the last token of the tree outlives its root`);
   return milliseconds;
@@ -65,7 +65,7 @@ async function end(target: Target, { root, last }: Tree): Promise<number> {
 async function show(target: Target, { root, last }: Tree): Promise<{ nodes: number; milliseconds: number }> {
   const { access_token: token } = await issue(target, {}, 'tasks:read');
   const started = performance.now();
-  const response = await fetch(`${target.trees.tasksUrl}/${root.task_id}/tree`, { headers: { authorization: `Bearer ${token}` } });
+  const response = await fetch(`${target.legate.apiUrl}/tasks/${root.task_id}/tree`, { headers: { authorization: `Bearer ${token}` } });
   const text = await response.text();
   const milliseconds = performance.now() - started;
   if (!response.ok) throw new Error(`${target.label} answered ${response.status} for a tree: ${text.slice(0, 500)}`);
@@ -75,16 +75,13 @@ async function show(target: Target, { root, last }: Tree): Promise<{ nodes: numb
 }
 
 async function isActive(target: Target, { access_token: token }: Issued): Promise<boolean> {
-  return (await post(target, target.introspectionUrl, { token }) as { active?: boolean }).active === true;
+  return (await post(target, target.introspectionUrl, { token }))['active'] === true;
 }
 
 async function issue(target: Target, form: Record<string, string>, scope = 'agents:read'): Promise<Issued> {
-  return await post(target, target.tokenUrl, { grant_type: 'client_credentials', scope, ...form }) as Issued;
+  return await post(target, target.tokenUrl, { grant_type: 'client_credentials', scope, ...form }) as unknown as Issued;
 }
 
-async function post(target: Target, url: string, form: Record<string, string>): Promise<unknown> {
-  const response = await fetch(url, { method: 'POST', headers: { authorization: target.authorization, 'content-type': FORM }, body: new URLSearchParams(form).toString() });
-  const text = await response.text();
-  if (!response.ok) throw new Error(`POST ${url} answered ${response.status}: ${text.slice(0, 500)}`);
-  return text === '' ? {} : JSON.parse(text);
+function post(target: Target, url: string, form: Record<string, string>): Promise<Answer> {
+  return postForm(url, target.authorization, new URLSearchParams(form).toString());
 }
