@@ -1,4 +1,3 @@
-import '../../test/support/quiet-library.js';
 import { errors } from 'oidc-provider';
 import { useClock } from '../kernel/clock.js';
 import { assertAssertionAudience } from './client-assertion.js';

@@ -1,4 +1,3 @@
-import '../../test/support/quiet-library.js';
 import { generateKeyPairSync } from 'node:crypto';
 import { Provider, type Adapter } from 'oidc-provider';
 import { useClock } from '../kernel/clock.js';

@@ -1,4 +1,3 @@
-import '../../test/support/quiet-library.js';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { Provider, type Adapter } from 'oidc-provider';

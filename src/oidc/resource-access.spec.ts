@@ -1,4 +1,3 @@
-import '../../test/support/quiet-library.js';
 import fc from 'fast-check';
 import { errors } from 'oidc-provider';
 import { ScopeGraph } from '../kernel/scope-graph.js';

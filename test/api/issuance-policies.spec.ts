@@ -1,4 +1,3 @@
-import '../support/quiet-library.js';
 import * as jose from 'jose';
 import { DataSource } from 'typeorm';
 import { bootstrapToken, call, post } from '../support/api.js';

@@ -1,4 +1,3 @@
-import '../support/quiet-library.js';
 import { createHash, randomBytes } from 'node:crypto';
 import * as jose from 'jose';
 import { DataSource } from 'typeorm';

@@ -1,5 +1,3 @@
-import '../support/quiet-library.js';
-import { jest } from '@jest/globals';
 import { DataSource } from 'typeorm';
 import { FastPath } from '../../src/oidc/fast-path/fast-path.service.js';
 import { bootstrapToken, call, introspect, post, type Answer } from '../support/api.js';
@@ -27,7 +25,7 @@ describe('the fast path', () => {
     server = await startApplication();
     const path = server.inside(FastPath);
     const answer = path.answer.bind(path);
-    jest.spyOn(path, 'answer').mockImplementation(async (...request) => {
+    vi.spyOn(path, 'answer').mockImplementation(async (...request) => {
       const isAnswered = await answer(...request);
       taken.push(isAnswered);
       return isAnswered;

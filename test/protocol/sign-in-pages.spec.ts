@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { jest } from '@jest/globals';
 import { DataSource } from 'typeorm';
 import { auditUnavailable } from '../../src/modules/audit/audit.errors.js';
 import { AuditLog } from '../../src/modules/audit/audit-log.service.js';
@@ -89,7 +88,7 @@ describe('the pages of a sign-in', () => {
   it('say on a page that the server cannot answer now, and when to try again; programs hear it as ever', async () => {
     const browser = new FormBrowser();
     const page = await browser.open(url);
-    const failing = jest.spyOn(server.inside(AuditLog), 'record').mockRejectedValue(auditUnavailable(new Error('secret reason')));
+    const failing = vi.spyOn(server.inside(AuditLog), 'record').mockRejectedValue(auditUnavailable(new Error('secret reason')));
     try {
       const answers = [
         await browser.submit(page, { username: ADMIN.email, password: 'x', csrf_token: 'forged' }),
@@ -112,7 +111,7 @@ describe('the pages of a sign-in', () => {
   it('say on a page that something is broken here, and not what', async () => {
     const browser = new FormBrowser();
     const page = await browser.open(url);
-    const broken = jest.spyOn(server.inside(Interactions), 'step').mockRejectedValue(new TypeError('secret reason'));
+    const broken = vi.spyOn(server.inside(Interactions), 'step').mockRejectedValue(new TypeError('secret reason'));
     try {
       const answer = await browser.open(page.url);
       expectPage(answer, 500, 'internal_error');

@@ -1,4 +1,3 @@
-import '../support/quiet-library.js';
 import * as jose from 'jose';
 import * as oauth from 'oauth4webapi';
 import { DataSource } from 'typeorm';

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { jest } from '@jest/globals';
+import { vi } from 'vitest';
 import { loadConfig } from '../../src/platform/config/load-config.js';
 import { RouteTable } from '../../src/platform/http/route-table.js';
 import { createLog } from '../../src/platform/logging/create-log.js';
@@ -42,7 +42,7 @@ export async function startApplication(environment: Readonly<Record<string, stri
     ...environment,
   });
   const routes: RegisteredRoute[] = [];
-  const watch = jest.spyOn(RouteTable.prototype, 'add');
+  const watch = vi.spyOn(RouteTable.prototype, 'add');
   const app = await createApplication(config, createLog(config, { write: (line) => { process.stderr.write(line); } }));
   for (const [methods, pattern] of watch.mock.calls) for (const method of [methods].flat()) routes.push({ method, pattern });
   watch.mockRestore();

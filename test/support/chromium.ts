@@ -34,9 +34,9 @@ const LAUNCH_ARGUMENTS = [
 export function describeInChromium(title: string, suite: (browser: Chromium) => void): void {
   const executablePath = chromiumPath();
   if (executablePath === undefined) {
-    if (process.env['CI']) return describe(title, () => { it('has a browser', () => { throw new Error(MISSING); }); });
+    if (process.env['CI']) return void describe(title, () => { it('has a browser', () => { throw new Error(MISSING); }); });
     process.stderr.write(`Skipped: ${title}: ${MISSING}\n`);
-    return describe.skip(`${title} (${MISSING})`, () => { suite({ open: () => Promise.reject(new Error(MISSING)) }); });
+    return void describe.skip(`${title} (${MISSING})`, () => { suite({ open: () => Promise.reject(new Error(MISSING)) }); });
   }
   describe(title, () => {
     let browser: Browser;

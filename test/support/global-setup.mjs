@@ -3,7 +3,7 @@
  * server of `TEST_DATABASE_URL` or as an embedded data folder, and every suite starts from a copy (`template-database.ts`).
  */
 import 'reflect-metadata';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
@@ -12,6 +12,7 @@ import pg from 'pg';
 import { DataSource } from 'typeorm';
 import { ensureBuilt } from '../../scripts/ensure-built.mjs';
 
+/** Answers with what removes it again. */
 export default async function makeTemplate() {
   ensureBuilt();
   const { migrations } = await import('../../dist/src/platform/database/migrations.js');
@@ -22,17 +23,22 @@ export default async function makeTemplate() {
   const server = process.env.TEST_DATABASE_URL;
   if (server) {
     const name = `legate_template_${process.pid}`;
-    const client = new pg.Client({ connectionString: server });
-    await client.connect();
-    await client.query(`CREATE DATABASE ${name}`);
-    await client.end();
+    await onServer(server, `CREATE DATABASE ${name}`);
     await migrate({ url: new URL(`/${name}`, server).href });
     process.env.LEGATE_TEST_TEMPLATE_DATABASE = name;
-    return;
+    return () => onServer(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
   }
   const folder = mkdtempSync(join(tmpdir(), 'legate-template-'));
   const instance = await PGlite.create(join(folder, 'db'));
   await migrate({ extra: { ...createPgConfig(instance), max: 1 } });
   await instance.close();
   process.env.LEGATE_TEST_TEMPLATE_FOLDER = folder;
+  return () => rmSync(folder, { recursive: true, force: true });
+}
+
+async function onServer(connectionString, statement) {
+  const client = new pg.Client({ connectionString });
+  await client.connect();
+  await client.query(statement);
+  await client.end();
 }

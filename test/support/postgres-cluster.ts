@@ -36,11 +36,11 @@ const STOP_SIGNALS = { fast: 'SIGINT', immediate: 'SIGQUIT' } as const;
 export function describeWithPostgres(title: string, suite: (createCluster: () => Promise<PostgresCluster>) => void): void {
   const binaries = binariesFolder();
   const account = unprivilegedAccount();
-  if (binaries && account) return describe(title, () => { suite(() => createCluster(binaries, account)); });
+  if (binaries && account) return void describe(title, () => { suite(() => createCluster(binaries, account)); });
   const reason = binaries ? 'root cannot run PostgreSQL, and there is no user "postgres"' : 'no PostgreSQL here; name the folder of its programs in POSTGRES_BIN';
-  if (process.env['CI']) return describe(title, () => { it('has a PostgreSQL', () => { throw new Error(reason); }); });
+  if (process.env['CI']) return void describe(title, () => { it('has a PostgreSQL', () => { throw new Error(reason); }); });
   process.stderr.write(`Skipped: ${title}: ${reason}\n`);
-  return describe.skip(`${title} (${reason})`, () => { suite(() => Promise.reject(new Error(reason))); });
+  return void describe.skip(`${title} (${reason})`, () => { suite(() => Promise.reject(new Error(reason))); });
 }
 
 async function createCluster(binaries: string, account: Account): Promise<PostgresCluster> {

@@ -21,7 +21,7 @@ export async function dropDatabase(server: string, name: string): Promise<void> 
 
 function template(variable: string): string {
   const value = process.env[variable];
-  if (!value) throw new Error(`${variable} is not set: run the tests with jest.config.mjs`);
+  if (!value) throw new Error(`${variable} is not set: run the tests by npm test`);
   return value;
 }
 

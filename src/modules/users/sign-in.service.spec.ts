@@ -1,4 +1,3 @@
-import { jest } from '@jest/globals';
 import { hash as argon2Hash } from 'argon2';
 import { LessThan } from 'typeorm';
 import { auditTrail, MEMORY_COST, openDirectory, type Directory } from '../../../test/support/directory.js';
@@ -126,7 +125,7 @@ describe('a refusal', () => {
 
   it('costs the same number of statements for unknown people and wrong passwords', async () => {
     const count = async (address: string) => {
-      const connections = jest.spyOn(directory.pool.pool, 'connect');
+      const connections = vi.spyOn(directory.pool.pool, 'connect');
       try {
         expect(await attempt('wrong', HERE, address)).toBe('invalid_credentials');
         return connections.mock.calls.length;

@@ -1,4 +1,3 @@
-import { jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { throwawayDatabase, type ThrowawayDatabase } from '../../../test/support/throwaway-database.js';
@@ -104,7 +103,7 @@ describe('background work', () => {
     const batches: number[] = [];
     // A clock that takes each batch for four seconds of work.
     let seconds = 0;
-    const clock = jest.spyOn(performance, 'now').mockImplementation(() => (seconds += 4) * 1000);
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => (seconds += 4) * 1000);
     try {
       node().every(chore(async () => { batches.push(Date.now()); return true; }, 'mountain'));
       await until(() => batches.length >= 5);
