@@ -91,7 +91,7 @@ describe('the record of a token', () => {
     expect(tokenRecord(ofPerson).event).toEqual({
       type: 'token.issued', outcome: 'success', organization_id: ORGANIZATION, actor: { kind: 'user', id: PERSON, client_id: 'app' }, subject: PERSON,
       target: { kind: 'access_token', id: TOKEN }, token_id: TOKEN, task_id: TASK,
-      details: { grant_type: 'authorization_code', audience: 'https://api.example', scope: '', expires_at: ISSUED_AT + 600, consent_grant_id: ofPerson.consentGrantId, decision: { id: 'd-0', policies: ['default'] } },
+      details: { grant_type: 'authorization_code', audience: 'https://api.example', scope: '', expires_at: ISSUED_AT + 600, consent_grant_id: ofPerson.consentGrantId, acr: ofPerson.acr, decision: { id: 'd-0', policies: ['default'] } },
     });
     expect(tokenRecord(ofClient).event.actor).toEqual({ kind: 'client', id: 'machine' });
     expect(tokenRecord(ofAgent).event.actor).toEqual({ kind: 'agent', id: AGENT, client_id: AGENT });
