@@ -69,7 +69,7 @@ describe('the record of a token', () => {
       delegation_purpose: 'A trip.', delegation_constraints: { max_token_ttl: 60 }, delegation_chain: chain, agent_instance_id: 'pod-7', agent_context_id: TASK, parent_task_id: TOKEN,
       agent: { instance_id: 'pod-7' },
     });
-    expect(row).toMatchObject({ user_id: PERSON, delegation_grant_id: ORGANIZATION, act: { sub: AGENT } });
+    expect(row).toMatchObject({ user_id: PERSON, delegation_grant_id: ORGANIZATION, act: { sub: AGENT }, launch_reason: 'agent_delegated' });
     expect(event).toMatchObject({
       actor: { kind: 'agent', id: AGENT }, subject: PERSON, act: { sub: AGENT },
       details: { delegation_grant_id: ORGANIZATION, tools: ['search'], instance_id: 'pod-7', launch_reason: 'agent_delegated', purpose: 'A trip.', decision: { id: 'd-1', policies: ['default'] } },

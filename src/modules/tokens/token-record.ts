@@ -134,6 +134,7 @@ export function tokenRecord(issuance: Issuance): TokenRecord {
       opaque_hash: issuance.opaqueHash && `\\x${issuance.opaqueHash.toString('hex')}`,
       claims: issuance.format === 'opaque' && kind === 'access_token' ? claims : undefined,
       authenticated_at: issuance.authTime === undefined ? undefined : new Date(issuance.authTime * 1000).toISOString(),
+      launch_reason: issuance.launchReason,
       issued_at: new Date(issuance.issuedAt * 1000).toISOString(),
       expires_at: new Date(issuance.expiresAt * 1000).toISOString(),
     },
