@@ -6,19 +6,21 @@ import type { JsonValue } from '../kernel/canonical-json.js';
 import { newId, type OrganizationId, type TokenId } from '../kernel/ids.js';
 import { parseScope } from '../kernel/scope-set.js';
 import { AgentsService } from '../modules/agents/agents.service.js';
+import type { DelegationPath } from '../modules/delegation/delegation-grants.service.js';
 import { OrganizationsService } from '../modules/organizations/organizations.service.js';
 import { roleAllows } from '../modules/organizations/roles.js';
 import { ConsentGrants } from '../modules/tokens/consent-grants.service.js';
-import { IssuancePolicies, type TokenTaker } from '../modules/tokens/issuance-policies.service.js';
+import type { TokenTaker } from '../modules/tokens/issuance-policies.service.js';
 import { tokenRecord, type Issuance, type TokenRecord } from '../modules/tokens/token-record.js';
 import { UsersService } from '../modules/users/users.service.js';
 import { Config } from '../platform/config/config.js';
 import { ActingOnConsent } from './acting-on-consent.service.js';
 import { clientRecordOf } from './clients.js';
+import { CodeFlowTerms } from './code-flow-terms.service.js';
 import { currentState, stateOf } from './request-state.js';
 
 type Issued = Pick<TokenRecord, 'row' | 'event'>;
-type Common = Omit<Issuance, 'format' | 'scopes' | 'expiresAt' | 'decision'> & { readonly taker: TokenTaker };
+type Common = Omit<Issuance, 'format' | 'scopes' | 'expiresAt' | 'decision'> & { readonly taker: TokenTaker; readonly path?: DelegationPath; readonly organizationId: OrganizationId };
 
 /** What the library stores of a token, as far as we read it. */
 interface SavedToken {
@@ -44,7 +46,7 @@ export class AccessTokenFormat {
     private readonly organizations: OrganizationsService,
     private readonly users: UsersService,
     private readonly acting: ActingOnConsent,
-    private readonly policies: IssuancePolicies,
+    private readonly terms: CodeFlowTerms,
   ) {}
 
   /** `formats.customizers.jwt`: replaces the payload that the library is about to sign. */
@@ -61,7 +63,7 @@ export class AccessTokenFormat {
 
   /** A refresh token has its row too: its issuance is a fact like any other. */
   async refreshToken(ctx: KoaContextWithOIDC, payload: SavedToken): Promise<TokenRecord> {
-    const { taker: _taker, ...common } = await this.common(ctx, payload.accountId!, payload.grantId!);
+    const { taker: _taker, path: _path, ...common } = await this.common(ctx, payload.accountId!, payload.grantId!);
     return tokenRecord({
       // It is good for no more than the access tokens that it brings, about each of which the policies are asked.
       ...common, decision: stateOf(ctx.req).decision!, kind: 'refresh_token', format: 'opaque', scopes: parseScope(payload.scope), expiresAt: payload.exp!, cnf: payload.jkt ? { jkt: payload.jkt } : undefined,
@@ -69,19 +71,19 @@ export class AccessTokenFormat {
   }
 
   private async record(ctx: KoaContextWithOIDC, token: AccessToken, format: Pick<Issuance, 'format' | 'opaqueHash' | 'issuedAt' | 'expiresAt'>): Promise<TokenRecord> {
-    const { taker, ...common } = await this.common(ctx, token.accountId, token.grantId!);
+    const { taker, path, ...common } = await this.common(ctx, token.accountId, token.grantId!);
     const { role } = common;
     const allowed = parseScope(token.scope).filter((scope) => role === undefined || roleAllows(role, scope));
     const audience = token.resourceServer?.identifier();
-    const { scopes, decision } = await this.policies.judge({
-      organizationId: common.organizationId, taker, grantType: common.grantType, audience: audience ?? '', scopes: allowed, areScopesRequested: false, act: common.act,
-      onBehalfOf: common.act && common.subject.id, task: common.taskId, acr: common.acr,
+    const { scopes, tools, decision } = await this.terms.judge({
+      organizationId: common.organizationId, taker, grantType: common.grantType, audience, scopes: allowed, areScopesRequested: false, act: common.act,
+      onBehalfOf: common.act && common.subject.id, task: common.taskId, acr: common.acr, path, requiredTools: ctx.oidc.params!['required_tools'] as string | undefined,
     });
     stateOf(ctx.req).decision = decision;
     // What the response says and what the token says must agree; the library reads it from the token after this.
     token.scope = scopes.join(' ');
     const record = tokenRecord({
-      ...common, ...format, scopes, decision,
+      ...common, ...format, scopes, tools, decision,
       audience,
       cnf: confirmation(token),
       authorizationDetails: token.rar as JsonValue | undefined,
@@ -105,6 +107,7 @@ export class AccessTokenFormat {
     const source = ctx.oidc.entities.AuthorizationCode ?? ctx.oidc.entities.RefreshToken;
     return {
       taker: acting.taker ?? { kind: 'user', id: userId, role: effectiveRole },
+      path: acting.path,
       grantType: String(ctx.oidc.params!['grant_type']),
       issuer: this.config.issuer,
       clientId: client.id,

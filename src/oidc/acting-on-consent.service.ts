@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import { AgentsService } from '../modules/agents/agents.service.js';
 import { ClientsService } from '../modules/clients/clients.service.js';
-import { DelegationGrants } from '../modules/delegation/delegation-grants.service.js';
+import { DelegationGrants, type DelegationPath } from '../modules/delegation/delegation-grants.service.js';
 import type { ConsentGrant } from '../modules/tokens/consent-grant.entity.js';
 import { actorsOn, delegationFacts, lastOf } from '../modules/tokens/delegation-facts.js';
 import type { TokenTaker } from '../modules/tokens/issuance-policies.service.js';
@@ -16,6 +16,8 @@ export interface Acting {
   readonly facts: Pick<Issuance, 'act' | 'mayAct' | 'delegation'>;
   /** The agent that acts. */
   readonly taker?: Extract<TokenTaker, { kind: 'agent' }>;
+  /** By what it does. */
+  readonly path?: DelegationPath;
 }
 
 /** What tokens of the code flow say of the agent that a person let act for them: a client that is one, or `requested_actor`. */
@@ -41,7 +43,7 @@ export class ActingOnConsent {
     const { agentId } = lastOf(path);
     const [agent, client] = await Promise.all([this.agents.findCached(agentId), this.clients.findCached(agentId)]);
     if (agent?.status !== 'active' || !client) throw new errors.InvalidGrant({ detail: 'the agent that acts is not active' });
-    return { facts: { act: actorsOn(path), delegation: delegationFacts(path, this.config.issuer) }, taker: { kind: 'agent', agent, client } };
+    return { facts: { act: actorsOn(path), delegation: delegationFacts(path, this.config.issuer) }, taker: { kind: 'agent', agent, client }, path };
   }
 
   private async isProven(ctx: KoaContextWithOIDC, actorId: NonNullable<ConsentGrant['actorId']>, organizationId: string, actorToken: string | undefined): Promise<boolean> {

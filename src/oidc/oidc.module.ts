@@ -9,6 +9,7 @@ import { UsersModule } from '../modules/users/users.module.js';
 import { ActingOnConsent } from './acting-on-consent.service.js';
 import { AccessTokenFormat } from './access-token-format.js';
 import { Accounts } from './accounts.service.js';
+import { CodeFlowTerms } from './code-flow-terms.service.js';
 import { FastPath } from './fast-path/fast-path.service.js';
 import { AtomicGrants } from './grants/atomic-grants.js';
 import { ClientCredentialsGrant } from './grants/client-credentials.service.js';
@@ -34,7 +35,7 @@ import { ProtocolUpkeep } from './upkeep.service.js';
   imports: [OrganizationsModule, UsersModule, ScopesModule, ResourcesModule, ClientsModule, AgentsModule, DelegationModule],
   controllers: [InteractionsController, LandingPageController, SetupPageController],
   providers: [
-    AccessTokenFormat, Accounts, ActingOnConsent, AtomicGrants, ClientCredentialsGrant, ConsentPresenter, FastPath, GrantGrounds, InteractionErrors, Interactions, Pages, ProtocolGrants,
+    AccessTokenFormat, Accounts, ActingOnConsent, AtomicGrants, ClientCredentialsGrant, CodeFlowTerms, ConsentPresenter, FastPath, GrantGrounds, InteractionErrors, Interactions, Pages, ProtocolGrants,
     ProtocolObjects,
     ProtocolPages, ProtocolPolicies, ProtocolServer, ProtocolStorage, ProtocolUpkeep, ProviderFactory, TokenExchangeGrant,
   ],

@@ -284,9 +284,9 @@ describe('a simulation', () => {
     const added = await request('POST', '/simulate', { add: { rule: { effect: 'deny', who: { users: ['sim-bob'] } } }, limit: 3 });
     expect({ status: added.status, body: added.body }).toEqual({
       status: 200, body: {
-        replayed: 3, skipped: 0,
+        replayed: 3, skipped: 0, unlisted: 0, left_out: 0,
         changes: [{
-          decided_at: expect.any(String) as string, decision: { ...bob, policies: ['directory:reading'], is_allowed: true, reason: 'allowed', version: expect.any(String) as string },
+          decided_at: expect.any(String) as string, event: { id: expect.any(String) as string, sequence: expect.any(Number) as number, type: 'decision.made' }, replayed_with: 'recorded', decision: { ...bob, policies: ['directory:reading'], is_allowed: true, reason: 'allowed', version: expect.any(String) as string },
           subject: { type: 'user', id: 'sim-bob' }, action: 'read', resource: { type: 'book', id: 'sim' }, is_allowed_now: true, would_be_allowed: false, reason: 'denied_by_policy', policies: ['draft'],
         }],
       },
@@ -295,7 +295,7 @@ describe('a simulation', () => {
     expect(removed.body['changes']).toMatchObject([{ decision: { id: diary.id, is_allowed: false }, is_allowed_now: false, would_be_allowed: true, policies: ['directory:reading'] }]);
     const replaced = await request('POST', '/simulate', { replace: { policy_id: id, rule: { effect: 'deny', what: { resources: [{ type: 'book' }] } } }, limit: 3 });
     expect((replaced.body['changes'] as { decision: { id: string }; policies: string[] }[]).map((change) => [change.decision.id, change.policies])).toEqual([[diary.id, ['directory:reading']], [bob.id, [id]], [alice.id, [id]]]);
-    expect((await request('POST', '/simulate', { add: { rule: { effect: 'deny', who: { users: ['nobody'] } } }, limit: 1 })).body).toEqual({ replayed: 1, skipped: 0, changes: [] });
+    expect((await request('POST', '/simulate', { add: { rule: { effect: 'deny', who: { users: ['nobody'] } } }, limit: 1 })).body).toEqual({ replayed: 1, skipped: 0, changes: [], unlisted: 0, left_out: 0 });
 
     expect((await ask({ resource: { type: 'diary', id: '1' } })).policies).toEqual([id]);
     await request('DELETE', `/${id}`);

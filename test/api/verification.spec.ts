@@ -7,7 +7,7 @@ import { auditTrail } from '../support/directory.js';
 import { addPerson, signIn, type TestPerson } from '../support/people.js';
 import { ADMIN } from '../support/server.js';
 import { epochSeconds } from '../../src/kernel/clock.js';
-import { TokenIssuer } from '../../src/modules/tokens/token-issuer.service.js';
+import { TokenIssuer, type NewToken } from '../../src/modules/tokens/token-issuer.service.js';
 
 const API = 'https://trips.example/api';
 const OTHER_API = 'https://rail.example/api';
@@ -67,10 +67,10 @@ async function get(by: Agent, form: Record<string, string> = {}): Promise<Token>
 }
 
 /** A token of an agent that names exactly these tools. */
-async function withTools(by: Agent, tools: string[] | undefined, scopes = ['trips:read']): Promise<Token> {
+async function withTools(by: Agent, tools: string[] | undefined, scopes = ['trips:read'], more: Partial<NewToken> = {}): Promise<Token> {
   const issuedAt = epochSeconds();
   const { value, tokenId, taskId } = await server.inside(TokenIssuer).issue({
-    grantType: 'client_credentials', decision: { id: 'd', policies: [] }, clientId: by.id, organizationId, subject: { kind: 'agent', id: by.id }, scopes, tools, issuedAt, expiresAt: issuedAt + 300,
+    grantType: 'client_credentials', decision: { id: 'd', policies: [] }, clientId: by.id, organizationId, subject: { kind: 'agent', id: by.id }, scopes, tools, issuedAt, expiresAt: issuedAt + 300, ...more,
   }, { identifier: API, tokenFormat: 'jwt', signingAlgorithm: 'ES256' });
   return { value, id: tokenId, taskId };
 }
@@ -164,6 +164,25 @@ describe('verifying a call of a tool', () => {
       details: { checked_token_id: token.id, client_id: agents[0]!.id, decision: body['decision'] },
     });
     expect(JSON.stringify(event)).not.toContain('Lisbon');
+  });
+
+  it('follows policies on why the agent was started, as it said when it got the token', async () => {
+    const launched = (reason: string | undefined) => withTools(agents[0]!, ['unassigned'], ['trips:read'], { launchReason: reason });
+    const rule = { effect: 'allow', who: { agents: ['*'] }, what: { actions: ['invoke'], tools: ['unassigned'] }, when: { attribute: 'context.launch_reason', equals: 'user_interactive' } };
+    const { body: policy } = await call(server, 'POST', '/api/policies', { token: admin, body: { name: 'Only for people who wait', rule } });
+    for (const [reason, expected] of [['user_interactive', [200]], ['system_job', [403, 'policy_denied', ['not_allowed']]], [undefined, [403, 'policy_denied', ['not_allowed']]]] as const) {
+      expect(verdict(await verifyTool(resourceServer.token, { token: (await launched(reason)).value, tool: 'unassigned' }))).toEqual(expected);
+    }
+    await call(server, 'DELETE', `/api/policies/${String(policy['id'])}`, { token: admin });
+  });
+
+  it('denies the calls of jobs where a policy says so, with the token that the token endpoint gave', async () => {
+    const rule = { effect: 'deny', who: { agents: ['*'] }, what: { actions: ['invoke'] }, when: { attribute: 'context.launch_reason', equals: 'system_job' } };
+    const { body: policy } = await call(server, 'POST', '/api/policies', { token: admin, body: { name: 'No jobs', rule } });
+    const check = async (reason: string) => verdict(await verifyTool(resourceServer.token, { token: (await get(agents[0]!, { launch_reason: reason })).value, tool: 'find_trip' }));
+    expect(await check('user_interactive')).toEqual([200]);
+    expect(await check('system_job')).toEqual([403, 'policy_denied', ['denied_by_policy']]);
+    await call(server, 'DELETE', `/api/policies/${String(policy['id'])}`, { token: admin });
   });
 
   it.each<[string, () => Promise<[Token, object]>, unknown[]]>([

@@ -108,6 +108,62 @@ describe('an agent that a person signs in to', () => {
   });
 });
 
+describe('the tools of a token of the code flow', () => {
+  beforeAll(async () => {
+    for (const [name, permission] of [['find_trip', 'trips:read'], ['book_trip', 'trips:book'], ['pay', 'trips:book']]) {
+      const made = await call(server, 'POST', '/api/tools', { token: admin, body: { name, description: 'A tool.', permissions_required: [permission], resource: API } });
+      if (made.status !== 201) throw new Error(JSON.stringify(made.body));
+      for (const { clientId } of name === 'pay' ? [worker] : [assistant, worker]) await call(server, 'POST', `/api/agents/${clientId}/tools/${String(made.body['id'])}`, { token: admin });
+    }
+  });
+
+  const refresh = ({ body }: { body: Record<string, unknown> }, form: Record<string, string> = {}) =>
+    post(server, '/api/oauth/token', { grant_type: 'refresh_token', refresh_token: String(body['refresh_token']), ...form }, { basic: [assistant.clientId, assistant.clientSecret] });
+
+  it('are those of the agent that acts, as far as the person agreed to what they need', async () => {
+    expect(claimsOf(await tokens(assistant))['tools']).toEqual(['book_trip', 'find_trip']);
+    const answer = await tokens(assistant, { unticked: ['trips:book'] });
+    expect(claimsOf(answer)['tools']).toEqual(['find_trip']);
+    const [event] = (await auditTrail(server.inside(DataSource))).filter(({ type, token_id }) => type === 'token.issued' && token_id === answer.body['token_id']);
+    expect(event).toMatchObject({ details: { tools: ['find_trip'] } });
+    const check = (tool: string) => call<{ allowed?: boolean; code?: string }>(server, 'POST', '/api/oauth/verify-tool-access', { token: admin, body: { token: answer.body['access_token'], tool } });
+    expect((await check('find_trip')).body).toMatchObject({ allowed: true });
+    expect((await check('book_trip')).body).toMatchObject({ code: 'tool_not_allowed' });
+  });
+
+  it('are exactly those that are required, with the code and with each refresh token, or there is no token', async () => {
+    const answer = await tokens(assistant, { scope: `openid offline_access ${SCOPES.join(' ')}` }, { required_tools: 'find_trip' });
+    expect(claimsOf(answer)['tools']).toEqual(['find_trip']);
+    // A request that is refused uses nothing up.
+    for (const required_tools of ['pay', 'find_trip pay']) expect(refusal(await refresh(answer, { required_tools }))).toEqual({ status: 400, error: 'access_denied' });
+    const refreshed = await refresh(answer, { required_tools: 'book_trip' });
+    expect(claimsOf(refreshed)['tools']).toEqual(['book_trip']);
+    expect((await refresh(answer, { required_tools: 'book_trip' })).body).toEqual(refreshed.body);
+    expect(refusal(await refresh(answer, { required_tools: 'find_trip' }))).toEqual({ status: 400, error: 'invalid_grant' });
+    expect(claimsOf(await refresh(refreshed))['tools']).toEqual(['book_trip', 'find_trip']);
+    expect(refusal(await tokens(assistant, {}, { required_tools: 'pay' }))).toEqual({ status: 400, error: 'access_denied' });
+    expect(refusal(await tokens(assistant, { scope: 'openid trips:read', extra: { prompt: 'consent' } }, { required_tools: 'book_trip' }))).toEqual({ status: 400, error: 'access_denied' });
+  });
+
+  it('are nobody\'s where no agent acts: not with a client that is none, and not before the agent that was named proves itself', async () => {
+    expect(claimsOf(await tokens(application))).not.toHaveProperty('tools');
+    expect(refusal(await tokens(application, {}, { required_tools: 'find_trip' }))).toEqual({ status: 400, error: 'access_denied' });
+    const extra = { requested_actor: worker.clientId };
+    expect(claimsOf(await tokens(application, { extra }))).not.toHaveProperty('tools');
+    const proven = { actor_token: worker.token, actor_token_type: ACCESS_TOKEN };
+    expect(claimsOf(await tokens(application, { extra }, proven))['tools']).toEqual(['book_trip', 'find_trip', 'pay']);
+    expect(claimsOf(await tokens(application, { extra }, { ...proven, required_tools: 'pay' }))['tools']).toEqual(['pay']);
+  });
+
+  it('are what the policies leave of them, and a required one that they deny refuses the token', async () => {
+    const rule = { effect: 'deny', who: { agents: ['*'] }, what: { actions: ['issue'], tools: ['book_trip'] } };
+    const { body } = await call(server, 'POST', '/api/policies', { token: admin, body: { name: 'No bookings', rule } });
+    expect(claimsOf(await tokens(assistant))['tools']).toEqual(['find_trip']);
+    expect(refusal(await tokens(assistant, {}, { required_tools: 'book_trip' }))).toEqual({ status: 400, error: 'access_denied' });
+    await call(server, 'DELETE', `/api/policies/${String(body['id'])}`, { token: admin });
+  });
+});
+
 describe('an application that asks for an agent to act (requested_actor)', () => {
   const actorOf = ({ token }: { token: string }) => ({ actor_token: token, actor_token_type: ACCESS_TOKEN });
 

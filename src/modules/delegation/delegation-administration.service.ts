@@ -74,7 +74,7 @@ export class DelegationAdministration {
     const graph = await this.parties.graphOf(caller.organizationId);
     const decided = await this.policies.judge({
       organizationId: caller.organizationId, principal: { kind: 'agent', id: caller.subject }, agentId, authority: this.narrowed(authorityOf(seen), askedOf(body), graph),
-      depth: seen.ancestors.length + 2, purpose: body.purpose,
+      depth: seen.ancestors.length + 2, purpose: body.purpose ?? seen.purpose,
     });
     return this.dataSource.transaction(async (manager) => {
       // Held, so that a revocation comes either before the new link, which is then refused, or after it, and finds it.

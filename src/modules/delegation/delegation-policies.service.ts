@@ -5,18 +5,19 @@ import type { Role } from '../../platform/http/caller.js';
 import { requestContext } from '../../platform/http/request-context.js';
 import { AgentsService } from '../agents/agents.service.js';
 import { ClientsService } from '../clients/clients.service.js';
-import { PolicyDecisions, type DecisionEntity } from '../policies/policy-decisions.service.js';
+import { PolicyDecisions, type DecisionEntity, type DecisionRequest } from '../policies/policy-decisions.service.js';
 import { ToolsService } from '../tools/tools.service.js';
 import type { Authority } from './authority.js';
 import type { PrincipalKind } from './delegation-grant.entity.js';
 import { delegationDenied } from './delegation.errors.js';
+import { deniedDelegation } from './recorded-delegation.js';
 
 /** A delegation as it would be made, for the policies to judge. */
 export interface IntendedDelegation {
   readonly organizationId: OrganizationId;
   readonly principal: { readonly kind: PrincipalKind; readonly id: string; readonly role?: Role };
   readonly agentId: string;
-  readonly authority: Pick<Authority, 'scopes' | 'tools' | 'maxDepth'>;
+  readonly authority: Pick<Authority, 'scopes' | 'tools'>;
   /** How many agents there are from the topmost principal to the delegate. */
   readonly depth: number;
   readonly purpose?: string | null;
@@ -37,15 +38,21 @@ export class DelegationPolicies {
    * @returns what the audit event says of it
    * @throws DomainError `delegation_denied`
    */
-  async judge({ organizationId, principal, agentId, authority, depth, purpose }: IntendedDelegation): Promise<{ readonly [member: string]: JsonValue }> {
+  async judge(intended: IntendedDelegation): Promise<{ readonly [member: string]: JsonValue }> {
+    const requests = await this.requestsAbout(intended, { ip: requestContext()?.ip });
+    const decisions = await this.policies.decideAll(requests);
+    const decision = { id: decisions.length === 1 ? decisions[0]!.id : newId(), policies: [...new Set(decisions.flatMap(({ policies }) => policies))] };
+    const denied = requests.filter((_, index) => !decisions[index]!.isAllowed).map(({ resource }) => resource);
+    if (denied.length > 0) throw delegationDenied(denied.map(({ id }) => id), { decision, asked: deniedDelegation(intended, denied) });
+    return { decision, depth: intended.depth };
+  }
+
+  /** One request for each scope and then one for each tool: the same for a delegation that is about to be made and for one on record. */
+  async requestsAbout({ organizationId, principal, agentId, authority, depth, purpose }: IntendedDelegation, occasion: { readonly ip?: string; readonly time?: string }): Promise<DecisionRequest[]> {
     const subject = await this.subjectOf(principal);
-    const context = { ip: requestContext()?.ip, delegation_depth: depth, purpose: purpose ?? undefined, delegate: agentId };
+    const context = { ...occasion, delegation_depth: depth, purpose: purpose ?? undefined, delegate: agentId };
     const resources: DecisionEntity[] = [...authority.scopes.map((id) => ({ type: 'scope', id })), ...(authority.tools ?? []).map((id) => ({ type: 'tool', id }))];
-    const decisions = await this.policies.decideAll(resources.map((resource) => ({ organizationId, subject, action: 'delegate', resource, context })));
-    const record = { decision: { id: decisions.length === 1 ? decisions[0]!.id : newId(), policies: [...new Set(decisions.flatMap(({ policies }) => policies))] } };
-    const denied = resources.filter((_, index) => !decisions[index]!.isAllowed).map(({ id }) => id);
-    if (denied.length > 0) throw delegationDenied(denied, record);
-    return record;
+    return resources.map((resource) => ({ organizationId, subject, action: 'delegate', resource, context }));
   }
 
   private async subjectOf({ kind, id, role }: IntendedDelegation['principal']): Promise<DecisionEntity> {

@@ -15,13 +15,14 @@ import { DelegationGrant } from './delegation-grant.entity.js';
 import { DelegationParties } from './delegation-parties.service.js';
 import { DelegationGrants } from './delegation-grants.service.js';
 import { DelegationPolicies } from './delegation-policies.service.js';
+import { DelegationReplay } from './delegation-replay.service.js';
 import { DelegationRevocation } from './delegation-revocation.service.js';
 import { DelegationsController } from './delegations.controller.js';
 
 @Module({
   imports: [OrganizationsModule, UsersModule, ScopesModule, ResourcesModule, ClientsModule, AgentsModule, PoliciesModule, ToolsModule, TypeOrmModule.forFeature([DelegationGrant])],
   controllers: [DelegationsController],
-  providers: [DelegationGrants, DelegationParties, DelegationPolicies, DelegationDirectory, DelegationAdministration, DelegationRevocation, DelegationEndings],
+  providers: [DelegationGrants, DelegationParties, DelegationPolicies, DelegationDirectory, DelegationAdministration, DelegationReplay, DelegationRevocation, DelegationEndings],
   exports: [DelegationGrants],
 })
 export class DelegationModule {}

@@ -92,7 +92,8 @@ export class ToolAccess {
       action: 'invoke',
       resource: { type: 'tool', id: tool.name, attributes: { resource_identifier: tool.resourceIdentifier ?? undefined, cost_micros: tool.costMicros } },
       context: {
-        ip: requestContext()?.ip, grant_type: row.grantType, delegation_depth: actorsOf(act).length, task: { id: row.taskId, parent_id: row.parentTaskId ?? undefined }, audience: claims.aud,
+        ip: requestContext()?.ip, grant_type: row.grantType, launch_reason: row.launchReason ?? undefined, delegation_depth: actorsOf(act).length,
+        task: { id: row.taskId, parent_id: row.parentTaskId ?? undefined }, audience: claims.aud,
         purpose: claims['delegation_purpose'], on_behalf_of: actsForAnother ? claims.sub : undefined, acr: claims['acr'],
         auth_age: typeof claims['auth_time'] === 'number' ? epochSeconds() - claims['auth_time'] : undefined,
       },

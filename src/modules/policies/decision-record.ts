@@ -7,13 +7,13 @@ import type { Decision, DecisionRequest } from './decision.js';
 /** A request as it is kept: everything but the organization, whose log it is in. */
 type RecordedRequest = Pick<DecisionRequest, 'subject' | 'action' | 'actionAttributes' | 'resource' | 'context'>;
 
-/** What an event says of a decision under `details.decision`. Without the request it tells who decided, but cannot be decided again. */
+/** What an event says of a decision under `details.decision`: of one that something was done or refused because of, the first two. */
 export interface DecisionRecord {
   readonly id: string;
   readonly policies: readonly string[];
-  readonly is_allowed: boolean;
-  readonly reason: string;
-  readonly version: string;
+  readonly is_allowed?: boolean;
+  readonly reason?: string;
+  readonly version?: string;
   readonly request?: RecordedRequest;
 }
 

@@ -4,11 +4,12 @@ import { ApiProperty } from '@nestjs/swagger';
 import { IsJsonObject } from '../../platform/http/json-object.js';
 import { IsOmittable } from '../../platform/http/omittable.js';
 import type { DecisionReason, DecisionRequest } from './decision.js';
+import type { DecisionRecord } from './decision-record.js';
 import type { ExplainedDecision } from './decision-checks.service.js';
 import type { PolicyOutcome } from './explanation.js';
 import { DIRECTORY } from './installation-policies.js';
 import { LARGEST_RULE } from './policy-rule.js';
-import type { ChangedDecision, Simulation } from './policy-simulation.service.js';
+import type { ChangedDecision, ReplayBasis, Simulation } from './policy-simulation.service.js';
 
 /** Of the attributes of one thing, as JSON. Bytes. */
 const LARGEST_ATTRIBUTES = 16 * 1024;
@@ -155,7 +156,7 @@ export class SimulatePoliciesDto {
   @IsOmittable() @IsObject() @ValidateNested() @Type(() => RemovedPolicyDto)
   remove?: RemovedPolicyDto;
 
-  /** How many recorded decisions are looked at, the newest first; 200 when left out. */
+  /** How many events that came of a decision are looked at, the newest first; 200 when left out. */
   @IsOptional() @IsInt() @Min(1) @Max(1000)
   limit?: number;
 }
@@ -165,11 +166,40 @@ export class DecidedEntityDto {
   id: string;
 }
 
+export class DecidedEventDto {
+  /** As the audit log names it. */
+  id: string;
+  /** Its place in the audit log. */
+  sequence: number;
+  /** @example token.issued */
+  type: string;
+}
+
+export class RecordedDecisionDto {
+  /** As the audit log names it. */
+  id: string;
+  /** Whether it was allowed. */
+  is_allowed: boolean;
+  @ApiProperty({ enum: REASONS, nullable: true, description: 'Null where the event does not keep it.' })
+  reason: DecisionReason | null;
+  /** Ids of the policies that decided about all that the event tells of. */
+  policies: string[];
+  /** Of the set of policies that was asked; null where the event does not keep it. */
+  version: string | null;
+}
+
 export class ChangedDecisionDto {
   /** When it was decided. */
   decided_at: string;
+  /** What came of it. */
+  event: DecidedEventDto;
   /** The decision that is on record. */
-  decision: DecisionDto;
+  decision: RecordedDecisionDto;
+  @ApiProperty({
+    enum: ['recorded', 'present_attributes'],
+    description: '`recorded`: made again just as it was asked. `present_attributes`: made again with what the event says and the attributes that the subject has now.',
+  })
+  replayed_with: ReplayBasis;
   subject: DecidedEntityDto;
   action: string;
   resource: DecidedEntityDto;
@@ -182,10 +212,11 @@ export class ChangedDecisionDto {
   /** Ids of the policies that would decide; `draft` is the one that is not there yet. */
   policies: string[];
 
-  static of({ event, request: { subject, action, resource }, recorded, present, drafted }: ChangedDecision): ChangedDecisionDto {
-    const { id, is_allowed: isAllowed, reason, policies, version } = recorded;
+  static of({ event, basis, request: { subject, action, resource }, wasAllowed, present, drafted }: ChangedDecision): ChangedDecisionDto {
+    const { id, reason = null, policies, version = null } = event.decision as DecisionRecord;
     return {
-      decided_at: event.time, decision: { id, is_allowed: isAllowed, reason: reason as DecisionReason, policies: [...policies], version },
+      decided_at: event.time, event: { id: event.id, sequence: event.sequence, type: event.type },
+      decision: { id, is_allowed: wasAllowed, reason: reason as DecisionReason | null, policies: [...policies], version }, replayed_with: basis,
       subject: { type: subject.type, id: subject.id }, action, resource: { type: resource.type, id: resource.id },
       is_allowed_now: present.isAllowed, would_be_allowed: drafted.isAllowed, reason: drafted.reason, policies: [...drafted.policies],
     };
@@ -193,14 +224,18 @@ export class ChangedDecisionDto {
 }
 
 export class SimulationDto {
-  /** How many recorded decisions were made again. */
+  /** How many events had their decisions made again. */
   replayed: number;
-  /** How many were recorded without what they were decided by, and could not be. */
+  /** How many do not say what they were decided by, and had not. */
   skipped: number;
-  /** Those that the draft would change, the newest first. */
+  /** What the draft would change, the newest first, one for each scope or tool: a thousand at most. */
   changes: ChangedDecisionDto[];
+  /** How many more it would change. */
+  unlisted: number;
+  /** How many of the events were not reached, the oldest: those before them came of ten thousand decisions. */
+  left_out: number;
 
-  static of({ replayed, skipped, changes }: Simulation): SimulationDto {
-    return { replayed, skipped, changes: changes.map(ChangedDecisionDto.of) };
+  static of({ replayed, skipped, changes, unlisted, leftOut }: Simulation): SimulationDto {
+    return { replayed, skipped, changes: changes.map(ChangedDecisionDto.of), unlisted, left_out: leftOut };
   }
 }

@@ -6,6 +6,7 @@ import { AuthzenEvaluations } from './authzen-evaluations.service.js';
 import { AuthzenSearch } from './authzen-search.service.js';
 import { DecisionChecks } from './decision-checks.service.js';
 import { DecisionLog } from './decision-log.service.js';
+import { DecisionReplays } from './decision-replays.service.js';
 import { EntityDirectory } from './entity-directory.service.js';
 import { EntityFacts } from './entity-facts.service.js';
 import { PoliciesController } from './policies.controller.js';
@@ -22,9 +23,9 @@ import { PolicyVersion } from './policy-version.entity.js';
   imports: [TypeOrmModule.forFeature([Policy, PolicyVersion]), ScopesModule],
   controllers: [AuthzenController, PoliciesController],
   providers: [
-    AuthzenEvaluations, AuthzenSearch, DecisionChecks, DecisionLog, EntityDirectory, EntityFacts, PolicyAdministration, PolicyDecisions, PolicyDirectory, PolicyDrafts,
-    PolicySets, PolicySimulation,
+    AuthzenEvaluations, AuthzenSearch, DecisionChecks, DecisionLog, DecisionReplays, EntityDirectory, EntityFacts, PolicyAdministration, PolicyDecisions, PolicyDirectory,
+    PolicyDrafts, PolicySets, PolicySimulation,
   ],
-  exports: [PolicyDecisions],
+  exports: [PolicyDecisions, DecisionReplays],
 })
 export class PoliciesModule {}

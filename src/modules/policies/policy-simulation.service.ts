@@ -1,11 +1,12 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { BoundedMap } from '../../kernel/bounded-map.js';
+import type { OrganizationId } from '../../kernel/ids.js';
 import type { Caller } from '../../platform/http/caller.js';
 import { RecordedDecisions, type RecordedDecision } from '../audit/recorded-decisions.service.js';
 import { ScopesService } from '../scopes/scopes.service.js';
-import type { DecisionRequest } from './decision.js';
 import { recordedRequest, type DecisionRecord } from './decision-record.js';
+import { DecisionReplays, type EventReader, type ReplayableDecision } from './decision-replays.service.js';
 import { ParsedSets } from './parsed-sets.js';
 import { PolicyAdministration } from './policy-administration.service.js';
 import { PolicyDrafts } from './policy-drafts.service.js';
@@ -19,30 +20,42 @@ export type Draft =
   | { readonly kind: 'replace'; readonly id: string; readonly rule: Record<string, unknown> }
   | { readonly kind: 'remove'; readonly id: string };
 
+/** `recorded`: what was decided about is on record as a whole. `present_attributes`: the event, and the subject as it is now. */
+export type ReplayBasis = 'recorded' | 'present_attributes';
+
 /** A decision that the draft would make otherwise. */
-export interface ChangedDecision {
+export interface ChangedDecision extends ReplayableDecision {
   readonly event: RecordedDecision;
-  readonly request: DecisionRequest;
-  readonly recorded: DecisionRecord;
+  readonly basis: ReplayBasis;
   readonly present: Outcome;
   readonly drafted: Outcome;
 }
 
 export interface Simulation {
+  /** Events. */
   readonly replayed: number;
-  /** Recorded without what they were decided by. */
+  /** Recorded without what they were decided by, and nobody can tell. */
   readonly skipped: number;
   readonly changes: readonly ChangedDecision[];
+  /** Changes that are too many to list. */
+  readonly unlisted: number;
+  /** Events that were not reached: those before came of as many decisions as are made again at once. */
+  readonly leftOut: number;
 }
 
 const DRAFT_ID = 'draft';
 const DECIDED_AT_ONCE = 25;
+/** One token may have come of dozens of decisions, and each takes up to half a millisecond here. */
+export const MOST_DECISIONS = 10_000;
+/** A draft may change every scope of every token. */
+const MOST_CHANGES = 1000;
+/** Tokens are much alike. */
+const MOST_OUTCOMES = 5000;
 
 /** Shows what would be decided otherwise if a policy were otherwise. */
 @Injectable()
 export class PolicySimulation {
-  /** What drafts need is not kept beside what decides. */
-  private readonly drafted: Engine;
+  private readonly parsed = new ParsedSets(2000);
 
   constructor(
     private readonly sets: PolicySets,
@@ -50,12 +63,14 @@ export class PolicySimulation {
     private readonly drafts: PolicyDrafts,
     private readonly scopes: ScopesService,
     private readonly recorded: RecordedDecisions,
-  ) {
-    this.drafted = { parsed: new ParsedSets(2000), outcomes: new BoundedMap(1), scopes };
-  }
+    private readonly replays: DecisionReplays,
+  ) {}
 
   /**
-   * Decides recorded requests again, by the policies in force and by those with the draft, and lists where the two differ.
+   * Decides recorded requests again, by the policies in force and by those with the draft, and lists where the two differ. An event
+   * that keeps no request is read by whoever wrote it; the subject is then taken as it is now.
+   *
+   * @param limit events
    * @throws DomainError `invalid_policy`, `policy_not_found`, `no_policies_in_force`
    */
   async simulate(caller: Caller, draft: Draft, limit: number): Promise<Simulation> {
@@ -63,22 +78,30 @@ export class PolicySimulation {
     const change = await this.changeBy(caller, draft);
     const present = await this.sets.of(organizationId);
     if (!present) throw noPoliciesInForce();
-    const drafted = new PolicySet(change(present.policies), 'draft', this.drafted);
+    // What drafts need is not kept beside what decides.
+    const engine: Engine = { parsed: this.parsed, outcomes: new BoundedMap(MOST_OUTCOMES), scopes: this.scopes };
+    const drafted = new PolicySet(change(present.policies), 'draft', engine);
     const graph = await this.scopes.graphOf(organizationId);
+    const read = this.replays.reader();
     const changes: ChangedDecision[] = [];
-    let replayed = 0;
+    let [seen, replayed, skipped, decided, unlisted] = [0, 0, 0, 0, 0];
     const events = await this.recorded.newest(organizationId, limit);
-    for (const [index, event] of events.entries()) {
-      // Others get their turn in between.
-      if (index % DECIDED_AT_ONCE === DECIDED_AT_ONCE - 1) await turn();
-      const recorded = event.decision as DecisionRecord;
-      const request = recordedRequest(organizationId, recorded);
-      if (!request) continue;
-      replayed += 1;
-      const [now, then] = [present.decide(request, graph), drafted.decide(request, graph)];
-      if (now.isAllowed !== then.isAllowed) changes.push({ event, request, recorded, present: now, drafted: then });
+    for (const event of events) {
+      if (decided >= MOST_DECISIONS) break;
+      seen += 1;
+      const { basis, decisions } = await replay(organizationId, event, read);
+      if (!decisions) skipped += 1;
+      else if (decisions.length > 0) replayed += 1;
+      for (const decision of decisions ?? []) {
+        // Others get their turn in between.
+        if (++decided % DECIDED_AT_ONCE === 0) await turn();
+        const [now, then] = [present.decide(decision.request, graph), drafted.decide(decision.request, graph)];
+        if (now.isAllowed === then.isAllowed) continue;
+        if (changes.length < MOST_CHANGES) changes.push({ ...decision, event, basis, present: now, drafted: then });
+        else unlisted += 1;
+      }
     }
-    return { replayed, skipped: events.length - replayed, changes };
+    return { replayed, skipped, changes, unlisted, leftOut: events.length - seen };
   }
 
   private async changeBy(caller: Caller, draft: Draft): Promise<(policies: readonly SetPolicy[]) => SetPolicy[]> {
@@ -92,4 +115,11 @@ export class PolicySimulation {
     // One that is not enabled is not in force: replacing it shows what it would do if it were.
     return (policies) => [...policies.filter(({ id }) => id !== replaced?.id), added];
   }
+}
+
+async function replay(organizationId: OrganizationId, event: RecordedDecision, read: EventReader): Promise<{ basis: ReplayBasis; decisions?: readonly ReplayableDecision[] }> {
+  const record = event.decision as DecisionRecord;
+  const request = recordedRequest(organizationId, record);
+  if (request) return { basis: 'recorded', decisions: [{ request, wasAllowed: record.is_allowed === true }] };
+  return { basis: 'present_attributes', decisions: await read(organizationId, event) };
 }

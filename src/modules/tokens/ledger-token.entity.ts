@@ -31,6 +31,8 @@ export class LedgerToken {
   @Column({ type: 'jsonb', nullable: true }) cnf: { readonly [method: string]: string } | null;
   /** When the person it speaks for signed in. */
   @Column({ name: 'authenticated_at', type: 'timestamptz', nullable: true }) authenticatedAt: Date | null;
+  /** Why the agent was started, as it said when it asked for the token. */
+  @Column({ name: 'launch_reason', type: 'text', nullable: true }) launchReason: string | null;
   @Column({ name: 'issued_at', type: 'timestamptz' }) issuedAt: Date;
   @Column({ name: 'expires_at', type: 'timestamptz' }) expiresAt: Date;
   @Column({ name: 'revoked_at', type: 'timestamptz', nullable: true }) revokedAt: Date | null;

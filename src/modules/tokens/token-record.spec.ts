@@ -69,7 +69,7 @@ describe('the record of a token', () => {
       delegation_purpose: 'A trip.', delegation_constraints: { max_token_ttl: 60 }, delegation_chain: chain, agent_instance_id: 'pod-7', agent_context_id: TASK, parent_task_id: TOKEN,
       agent: { instance_id: 'pod-7' },
     });
-    expect(row).toMatchObject({ user_id: PERSON, delegation_grant_id: ORGANIZATION, act: { sub: AGENT } });
+    expect(row).toMatchObject({ user_id: PERSON, delegation_grant_id: ORGANIZATION, act: { sub: AGENT }, launch_reason: 'agent_delegated' });
     expect(event).toMatchObject({
       actor: { kind: 'agent', id: AGENT }, subject: PERSON, act: { sub: AGENT },
       details: { delegation_grant_id: ORGANIZATION, tools: ['search'], instance_id: 'pod-7', launch_reason: 'agent_delegated', purpose: 'A trip.', decision: { id: 'd-1', policies: ['default'] } },
@@ -91,7 +91,7 @@ describe('the record of a token', () => {
     expect(tokenRecord(ofPerson).event).toEqual({
       type: 'token.issued', outcome: 'success', organization_id: ORGANIZATION, actor: { kind: 'user', id: PERSON, client_id: 'app' }, subject: PERSON,
       target: { kind: 'access_token', id: TOKEN }, token_id: TOKEN, task_id: TASK,
-      details: { grant_type: 'authorization_code', audience: 'https://api.example', scope: '', expires_at: ISSUED_AT + 600, consent_grant_id: ofPerson.consentGrantId, decision: { id: 'd-0', policies: ['default'] } },
+      details: { grant_type: 'authorization_code', audience: 'https://api.example', scope: '', expires_at: ISSUED_AT + 600, consent_grant_id: ofPerson.consentGrantId, acr: ofPerson.acr, decision: { id: 'd-0', policies: ['default'] } },
     });
     expect(tokenRecord(ofClient).event.actor).toEqual({ kind: 'client', id: 'machine' });
     expect(tokenRecord(ofAgent).event.actor).toEqual({ kind: 'agent', id: AGENT, client_id: AGENT });

@@ -76,6 +76,8 @@ export interface Issuance {
   /** Which running instance of the agent asked for it. */
   readonly instanceId?: string;
   readonly launchReason?: string;
+  /** What it is wanted for, where no delegation says so. */
+  readonly purpose?: string;
   /** What the policies decided: nothing is issued that they were not asked about. */
   readonly decision: DecisionFacts;
   /** RFC 7800: `jkt` (RFC 9449) or `x5t#S256` (RFC 8705). */
@@ -132,6 +134,7 @@ export function tokenRecord(issuance: Issuance): TokenRecord {
       opaque_hash: issuance.opaqueHash && `\\x${issuance.opaqueHash.toString('hex')}`,
       claims: issuance.format === 'opaque' && kind === 'access_token' ? claims : undefined,
       authenticated_at: issuance.authTime === undefined ? undefined : new Date(issuance.authTime * 1000).toISOString(),
+      launch_reason: issuance.launchReason,
       issued_at: new Date(issuance.issuedAt * 1000).toISOString(),
       expires_at: new Date(issuance.expiresAt * 1000).toISOString(),
     },
@@ -148,8 +151,8 @@ export function tokenRecord(issuance: Issuance): TokenRecord {
       details: {
         grant_type: issuance.grantType, audience: issuance.audience, scope, expires_at: issuance.expiresAt,
         parent_token_id: issuance.parent?.tokenId, consent_grant_id: issuance.consentGrantId, delegation_grant_id: issuance.delegation?.grantId,
-        tools: issuance.tools, instance_id: issuance.instanceId, launch_reason: issuance.launchReason, purpose: issuance.delegation?.purpose,
-        decision: issuance.decision as unknown as JsonValue,
+        tools: issuance.tools, instance_id: issuance.instanceId, launch_reason: issuance.launchReason, purpose: issuance.delegation?.purpose ?? issuance.purpose,
+        parent_task_id: issuance.parentTaskId, acr: issuance.acr, decision: issuance.decision as unknown as JsonValue,
       },
     },
   };

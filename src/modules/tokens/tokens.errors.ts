@@ -1,3 +1,4 @@
+import type { JsonValue } from '../../kernel/canonical-json.js';
 import { DomainError } from '../../kernel/domain-error.js';
 
 /** One sentence for an unknown agent, a wrong password and a wrong key. */
@@ -75,8 +76,10 @@ export const exchangeRefused = (because: string) =>
 export const exchangeMalformed = (because: string) =>
   new DomainError('invalid', 'invalid_request', because);
 
-export const policyDenied = (names: readonly string[], decision: { readonly id: string; readonly policies: readonly string[] }) =>
-  new DomainError('forbidden', 'access_denied', `No policy allows this, or one denies it: ${names.join(' ')}.`, { details: { refused: names, decision_id: decision.id }, record: { decision: { id: decision.id, policies: decision.policies } } });
+/** @param asked what the event keeps of the question, so that it can be asked again */
+export const policyDenied = (names: readonly string[], decision: { readonly id: string; readonly policies: readonly string[] }, asked: JsonValue) =>
+  new DomainError('forbidden', 'access_denied', `No policy allows this, or one denies it: ${names.join(' ')}.`,
+    { details: { refused: names, decision_id: decision.id }, record: { decision: { id: decision.id, policies: decision.policies }, asked } });
 
 export const toolsMissing = (missing: readonly string[]) =>
   new DomainError('forbidden', 'access_denied', `The agent cannot have these tools with such a token: ${missing.join(' ')}.`, { details: { missing_tools: missing } });

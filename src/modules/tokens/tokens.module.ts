@@ -26,6 +26,7 @@ import { ConsentsController } from './consents.controller.js';
 import { ExchangeAuthority } from './exchange-authority.service.js';
 import { GrantedTokens } from './granted-tokens.service.js';
 import { IssuancePolicies } from './issuance-policies.service.js';
+import { IssuanceReplay } from './issuance-replay.service.js';
 import { LedgerToken } from './ledger-token.entity.js';
 import { LedgerUpkeep } from './ledger-upkeep.service.js';
 import { OnBehalf } from './on-behalf.service.js';
@@ -52,7 +53,7 @@ import { TokenVerifier } from './token-verifier.service.js';
   controllers: [QuickStartController, AgentTokensController, OrganizationSwitchController, ConsentsController],
   providers: [
     TokenLedger, LedgerUpkeep, TokenVerifier, TokenIssuer, TokenRevocation, TokenEndings, TokenDirectory, TokenLineage, OnBehalf, ExchangeAuthority, GrantedTokens, IssuancePolicies,
-    TokenTools, ConsentGrants, ConsentUpkeep, OwnConsents, OwnApi,
+    IssuanceReplay, TokenTools, ConsentGrants, ConsentUpkeep, OwnConsents, OwnApi,
     ClientTokens, QuickStartRegistration, AgentPasswordCheck, AgentLogin, AgentPasswordChange, TokenRenewal, AgentTokens, CallerDescription, OrganizationSwitch,
     { provide: CallerAuthenticator, useClass: AccessTokenAuthenticator },
   ],

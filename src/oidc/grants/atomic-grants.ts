@@ -15,7 +15,7 @@ import { newUnitOfWork, UsedBefore, type UnitOfWork } from '../unit-of-work.js';
 import { onTheWire } from '../wire-errors.js';
 
 interface ReplayRow { client_id: string; sealed_response: Buffer }
-interface StoredResponse { readonly body: Record<string, unknown>; readonly jkt?: string }
+interface StoredResponse { readonly body: Record<string, unknown>; readonly jkt?: string; readonly requiredTools?: unknown }
 
 /**
  * Runs the library's grants so that each happens as a whole or not at all:
@@ -41,7 +41,7 @@ export class AtomicGrants {
 
   register(provider: Provider, grant: LibraryGrant): void {
     const isRefresh = grant.grantType === 'refresh_token';
-    const parameters = new Set([...grant.parameters, 'resource', ...(isRefresh ? [] : ['actor_token', 'actor_token_type'])]);
+    const parameters = new Set([...grant.parameters, 'resource', 'required_tools', ...(isRefresh ? [] : ['actor_token', 'actor_token_type'])]);
     provider.registerGrantType(grant.grantType, onTheWire((ctx: KoaContextWithOIDC) => (isRefresh ? this.refresh(provider, grant, ctx) : this.run(provider, grant, ctx))), parameters, ['resource']);
   }
 
@@ -77,7 +77,7 @@ export class AtomicGrants {
         for (const { model, id, payload, ttlSeconds } of work.saved) await this.objects.save(model, id, payload, ttlSeconds, manager);
         if (replayable && work.consumed.length > 0) {
           await manager.query('INSERT INTO refresh_replays (id_hash, client_id, sealed_response, expires_at) VALUES ($1, $2, $3, $4)', [
-            idHash(replayable), ctx.oidc.client!.clientId, seal(replayable, { body: response, jkt: boundTo(ctx) }),
+            idHash(replayable), ctx.oidc.client!.clientId, seal(replayable, { body: response, jkt: boundTo(ctx), requiredTools: ctx.oidc.params!['required_tools'] }),
             new Date(nowDate().getTime() + this.config.refreshReplayWindow * 1000),
           ]);
         }
@@ -116,7 +116,9 @@ export class AtomicGrants {
     });
     if (!row || row.client_id !== ctx.oidc.client!.clientId) return false;
     const proof = await grantHelpers.validateDpop(provider, ctx as never);
-    const { body, jkt } = open(refreshToken, row.sealed_response);
+    const { body, jkt, requiredTools } = open(refreshToken, row.sealed_response);
+    // All of them or no token: what was issued before is good for others.
+    if (requiredTools !== ctx.oidc.params!['required_tools']) return false;
     if (jkt !== proof?.thumbprint) throw new errors.InvalidGrant({ detail: 'failed jkt verification' });
     if (proof) await grantHelpers.checkDpopReplay(provider, ctx as never, proof, ctx.oidc.client!.clientId);
     // What the token stands on may have ended since: what would be sent again is dead, but for an ID token that says otherwise.

@@ -130,6 +130,7 @@ export class ClientCredentialsGrant {
       cnf: jkt === undefined ? undefined : { jkt },
       instanceId: launch.instanceId,
       launchReason: launch.reason,
+      purpose: launch.purpose,
       act: path && actorsOn(path),
       delegation: path && delegationFacts(path, this.config.issuer, launch.purpose),
       authorizationDetails: path && detailsOf(path),

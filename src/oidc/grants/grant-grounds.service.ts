@@ -7,6 +7,7 @@ import type { ActorChain } from '../../modules/delegation/delegation-chain.js';
 import type { DelegationPath } from '../../modules/delegation/delegation-grants.service.js';
 import { ResourcesService, type ResolvedResource } from '../../modules/resources/resources.service.js';
 import { ScopesService } from '../../modules/scopes/scopes.service.js';
+import { lastOf } from '../../modules/tokens/delegation-facts.js';
 import { IssuancePolicies, type JudgedToken } from '../../modules/tokens/issuance-policies.service.js';
 import type { ParentToken, TaskPlace } from '../../modules/tokens/token-lineage.service.js';
 import { TokenTools } from '../../modules/tokens/token-tools.service.js';
@@ -33,6 +34,7 @@ export interface IntendedGrant {
   readonly act?: ActorChain;
   readonly onBehalfOf?: string;
   readonly launch: Launch;
+  readonly acr?: string;
 }
 
 /** What client credentials and token exchange have in common: where the token is for, who gets it, its tools, and what the policies say. */
@@ -58,13 +60,13 @@ export class GrantGrounds {
 
   /** @throws DomainError `access_denied` */
   async judge(client: ClientRecord, { resource, graph, agent }: GrantGround, intended: IntendedGrant): Promise<JudgedToken> {
-    const { scopes, requiredTools, path, parent, launch, place } = intended;
+    const { scopes, requiredTools, path, parent, launch, place, acr } = intended;
     const audience = resource.identifier;
     const tools = agent || requiredTools !== undefined ? await this.tools.of({ agentId: agent?.id, audience, scopes, graph, required: requiredTools, path, parent }) : undefined;
     return this.policies.judge({
       organizationId: client.organizationId!, taker: agent ? { kind: 'agent', agent, client } : { kind: 'client', client }, grantType: intended.grantType, audience, scopes,
       areScopesRequested: intended.areScopesRequested, tools, areToolsRequested: requiredTools !== undefined, act: intended.act, onBehalfOf: intended.onBehalfOf,
-      launchReason: launch.reason, purpose: launch.purpose, task: place?.taskId ?? place?.parentTaskId,
+      launchReason: launch.reason, purpose: launch.purpose ?? (path && lastOf(path).purpose) ?? undefined, task: place?.taskId ?? place?.parentTaskId, acr,
     });
   }
 }

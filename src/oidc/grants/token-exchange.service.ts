@@ -98,7 +98,7 @@ export class TokenExchangeGrant {
     const place = terms.isSelf ? asked : ownPlace(asked, parent.row.taskId);
     const judged = await this.grounds.judge(client, ground, {
       grantType: TOKEN_EXCHANGE, scopes: terms.scopes, areScopesRequested: request.scope !== undefined, requiredTools: request.required_tools, path: terms.path, parent, place, act: terms.act,
-      onBehalfOf: terms.act && parent.claims.sub, launch,
+      onBehalfOf: terms.act && parent.claims.sub, launch, acr: parent.claims['acr'] as string | undefined,
     });
     return { terms, judged, ground, launch, issuedType, place };
   }
@@ -124,6 +124,7 @@ export class TokenExchangeGrant {
       authorizationDetails: terms.authorizationDetails,
       instanceId: launch.instanceId,
       launchReason: launch.reason,
+      purpose: launch.purpose,
       delegation: path && delegationFacts(path, this.config.issuer, launch.purpose),
       parent: descentFrom(terms.subject),
     }, resource, { place, path }).catch(asInvalidGrant);

@@ -5,6 +5,7 @@ import { CreatePolicies1764300000000 } from '../../../migrations/1764300000000-c
 import { CreateDelegation1764400000000 } from '../../../migrations/1764400000000-create-delegation.js';
 import { CreateTasks1764500000000 } from '../../../migrations/1764500000000-create-tasks.js';
 import { IndexLineage1764600000000 } from '../../../migrations/1764600000000-index-lineage.js';
+import { AddLaunchReason1764700000000 } from '../../../migrations/1764700000000-add-launch-reason.js';
 
 /** Every migration, oldest first. A released one is never edited. */
 export const migrations = [
@@ -15,4 +16,5 @@ export const migrations = [
   CreateDelegation1764400000000,
   CreateTasks1764500000000,
   IndexLineage1764600000000,
+  AddLaunchReason1764700000000,
 ];
