@@ -46,7 +46,10 @@ describe('the audit log', () => {
   it('does what is left to do before it resolves, whether or not its batch was contended, and fails with it', async () => {
     await log.commit(event('settled'), { label: 'settled' });
     const done: string[] = [];
-    const commit = (name: string) => log.commit(event(name), { label: name }, () => { done.push(name); }).then(() => { expect(done).toContain(name); });
+    const commit = async (name: string) => {
+      await log.commit(event(name), { label: name }, () => { done.push(name); });
+      expect(done).toContain(name);
+    };
     await Promise.all([commit('m1'), commit('m2')]);
     const other = new AuditLog(database.dataSource, database.pool);
     await other.record(event('moves the head'));
