@@ -8,16 +8,15 @@ import { TokenVerifier } from '../../modules/tokens/token-verifier.service.js';
 import { maySeeToken } from '../../modules/tokens/token-visibility.js';
 import { noteClient } from '../../platform/http/request-context.js';
 import { Metrics, type TokenGrant } from '../../platform/metrics/metrics.js';
-import { readFields } from '../form-body.js';
+import { readText } from '../form-body.js';
 import { ClientCredentialsGrant } from '../grants/client-credentials.service.js';
 import { TokenExchangeGrant } from '../grants/token-exchange.service.js';
 import { viewerOf } from '../protocol-policies.service.js';
 import { PROTOCOL_ROUTES } from '../protocol-routes.js';
 import { toWireError, writeWireError } from '../wire-errors.js';
 import { introspectionResponse } from './introspection-response.js';
-import { plainForm, presentedSecret, type PlainForm } from './presented-secret.js';
-
-type Answer = Readonly<Record<string, unknown>>;
+import { plainForm, type PlainForm } from './plain-form.js';
+import { presentedSecret } from './presented-secret.js';
 
 /** Says that the request means more than its form: a key, a script's origin, another kind of client authentication. */
 const TELLING_HEADERS = ['dpop', 'origin', 'oauth-client-attestation', 'oauth-client-attestation-pop'] as const;
@@ -54,8 +53,8 @@ export class FastPath {
     if (!isPlain(request)) return false;
     let grant: TokenGrant | undefined;
     try {
-      const fields = await readFields(request);
-      const form = fields && plainForm(fields);
+      const text = await readText(request);
+      const form = text === undefined ? undefined : plainForm(text);
       const presented = form && presentedSecret(request.headers.authorization, form);
       if (!presented) return false;
       grant = isTokenRequest ? GRANTS.get(form['grant_type']) : undefined;
@@ -79,17 +78,18 @@ export class FastPath {
     }
   }
 
-  private async token(client: ClientRecord, grant: TokenGrant, form: PlainForm): Promise<Answer | undefined> {
+  /** The answers are JSON. */
+  private async token(client: ClientRecord, grant: TokenGrant, form: PlainForm): Promise<string | undefined> {
     if (!client.grantTypes.includes(form['grant_type']!) || client.dpopBoundAccessTokens) return undefined;
     if (form['scope'] !== undefined && !isScopeParameter(form['scope'])) return undefined;
     const issued = grant === 'token_exchange'
       ? await this.tokenExchange.issue(client, await this.tokenExchange.judge(client, form))
       : await this.clientCredentials.issue(client, await this.clientCredentials.terms(client, form));
     this.metrics.tokenDecided(grant, 'issued');
-    return issued;
+    return JSON.stringify(issued);
   }
 
-  private async introspection(client: ClientRecord, { token }: PlainForm): Promise<Answer | undefined> {
+  private async introspection(client: ClientRecord, { token }: PlainForm): Promise<string | undefined> {
     const found = token === undefined ? undefined : await this.verifier.findLive(token);
     return found && maySeeToken(viewerOf(client), { clientId: found.claims.client_id, tenantId: found.claims.tenant_id, audience: found.claims.aud })
       ? introspectionResponse(found.claims) : undefined;
@@ -101,8 +101,7 @@ function isPlain({ method, headers }: IncomingMessage): boolean {
     && TELLING_HEADERS.every((name) => headers[name] === undefined);
 }
 
-function write(response: ServerResponse, answer: Answer): void {
-  const text = JSON.stringify(answer);
+function write(response: ServerResponse, text: string): void {
   response.writeHead(200, { 'cache-control': 'no-store', 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(text) });
   response.end(text);
 }
