@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http';
-import { parse, type ParsedUrlQuery } from 'node:querystring';
 
 /** The library's own limit; it refuses what is longer, in its own words. */
 const LIMIT = 56 * 1024;
@@ -37,10 +36,9 @@ export async function readForm(request: BufferedRequest): Promise<URLSearchParam
   return text === undefined ? undefined : new URLSearchParams(text);
 }
 
-/** The same as the library will read them, of a body that is known to be a form; undefined when it is too long. */
-export async function readFields(request: BufferedRequest): Promise<ParsedUrlQuery | undefined> {
-  const text = textOf(await request[BODY]);
-  return text === undefined ? undefined : parse(text);
+/** The text of a body; undefined when it is too long. */
+export async function readText(request: BufferedRequest): Promise<string | undefined> {
+  return textOf(await request[BODY]);
 }
 
 function textOf(body: Buffer | undefined): string | undefined {

@@ -1,4 +1,5 @@
 import { DataSource } from 'typeorm';
+import { now, useClock } from '../../src/kernel/clock.js';
 import { FastPath } from '../../src/oidc/fast-path/fast-path.service.js';
 import { bootstrapToken, call, introspect, post, type Answer } from '../support/api.js';
 import { startApplication, type TestApplication } from '../support/application.js';
@@ -7,12 +8,19 @@ import { auditTrail } from '../support/directory.js';
 
 const API = 'https://fast.example/api';
 const OPAQUE_API = 'https://fast.example/opaque';
+const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
+const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
+const JWT = 'urn:ietf:params:oauth:token-type:jwt';
 /** Says the same of an ASCII form as UTF-8 does, but only the library reads it. */
 const LONG_WAY = { 'content-type': 'application/x-www-form-urlencoded; charset=us-ascii' };
 
 describe('the fast path', () => {
   let server: TestApplication;
   let agent: [string, string];
+  /** Those whom the agent delegated to, the second for two uses. */
+  let delegate: [string, string];
+  let delegation: string;
+  let limited: [string, string];
   let machine: [string, string];
   let postClient: [string, string];
   let withoutGrant: [string, string];
@@ -36,11 +44,17 @@ describe('the fast path', () => {
     await call(server, 'POST', '/api/resources', { token, body: { identifier: OPAQUE_API, name: 'An API', scopes: ['fast:read'], token_format: 'opaque' } });
     const registered = await registerAgent(server, { agent_type: 'assistant', agent_model: 'm-1', capabilities: ['search'], scopes: ['weather:read', 'fast:read'] });
     agent = [registered.clientId, registered.clientSecret];
-    machine = await client({ scopes: ['agents:read', 'weather:read', 'fast:read'], default_scopes: ['weather:read'] });
+    machine = await client({ grant_types: ['client_credentials', EXCHANGE], scopes: ['agents:read', 'weather:read', 'fast:read'], default_scopes: ['weather:read'] });
     postClient = await client({ token_endpoint_auth_method: 'client_secret_post' });
     withoutGrant = await client({ grant_types: ['authorization_code'], redirect_uris: ['https://app.example/callback'] });
     bound = await client({ dpop_bound_access_tokens: true });
     administrator = ['bootstrap', server.clientSecret];
+    delegate = await agentOf();
+    limited = await agentOf();
+    const made = await call(server, 'POST', '/api/delegations', { token, body: { principal_id: agent[0], agent_id: delegate[0], scopes: ['fast:read', 'weather:read'], purpose: 'To go on.', constraints: { resources: [API, OPAQUE_API] } } });
+    expect(made.status).toBe(201);
+    delegation = String(made.body['id']);
+    await call(server, 'POST', '/api/delegations', { token, body: { principal_id: agent[0], agent_id: limited[0], scopes: ['fast:read'], max_uses: 2 } });
   }, 60_000);
   afterAll(() => server.stop());
 
@@ -48,6 +62,19 @@ describe('the fast path', () => {
     const { clientId, clientSecret } = await registerClient(server, { ...MACHINE_CLIENT, ...metadata });
     return [clientId, clientSecret!];
   }
+
+  async function agentOf(): Promise<[string, string]> {
+    const { clientId, clientSecret } = await registerAgent(server, { scopes: ['weather:read', 'fast:read'] });
+    return [clientId, clientSecret];
+  }
+
+  /** A token of its own, for the API unless the form says something else. */
+  async function ownToken(basic: [string, string], form: Record<string, string> = {}): Promise<string> {
+    const { body } = await post(server, '/api/oauth/token', { grant_type: 'client_credentials', resource: API, ...form }, { basic });
+    return String(body['access_token']);
+  }
+
+  const exchangeOf = (subject: string, form: Record<string, string> = {}) => ({ grant_type: EXCHANGE, subject_token: subject, subject_token_type: ACCESS_TOKEN, ...form });
 
   type Options = Parameters<typeof post>[3];
   type Form = Record<string, string> | URLSearchParams;
@@ -100,6 +127,71 @@ describe('the fast path', () => {
       const [one, other] = [fast, long].map(({ body }) => trail.find(({ type, token_id }) => type === 'token.issued' && token_id === body['token_id']));
       expect(one).toMatchObject({ outcome: 'success', actor: { kind: 'agent', id: agent[0] }, source: { request_id: fast.headers.get('x-request-id') } });
       expect(eventWithoutIdentity(one!)).toEqual(eventWithoutIdentity(other!));
+    });
+  });
+
+  describe('exchanges as the library would have exchanged', () => {
+    // A token ends with the one it came from: how many seconds are left of that depends on when one asks.
+    let restoreClock: () => void;
+    beforeEach(() => {
+      const at = now();
+      restoreClock = useClock({ now: () => at });
+    });
+    afterEach(() => restoreClock());
+
+    it.each<[string, () => [string, string], () => Promise<Record<string, string>>]>([
+      ['a token for the agent that it was delegated to', () => delegate, async () => exchangeOf(await ownToken(agent))],
+      ['an opaque token', () => delegate, async () => exchangeOf(await ownToken(agent, { resource: OPAQUE_API }))],
+      ['a token for one of another place, that the delegation names', () => delegate, async () => exchangeOf(await ownToken(agent), { resource: OPAQUE_API, audience: OPAQUE_API })],
+      ['by the delegation that is named', () => delegate, async () => exchangeOf(await ownToken(agent), { delegation_grant_id: delegation, scope: 'fast:read', delegation_purpose: 'The next step.' })],
+      ['with a proof of who acts', () => delegate, async () => exchangeOf(await ownToken(agent), { actor_token: await ownToken(delegate), actor_token_type: ACCESS_TOKEN })],
+      ['a JWT for a JWT', () => delegate, async () => exchangeOf(await ownToken(agent), { subject_token_type: JWT, requested_token_type: JWT, agent_instance_id: 'pod-7', launch_reason: 'agent_delegated' })],
+      ['a token below a task that is opened', () => delegate, async () => exchangeOf(await ownToken(agent), { task_description: 'A step.' })],
+      ['a token of one\'s own for less', () => agent, async () => exchangeOf(await ownToken(agent), { scope: 'fast:read' })],
+      ['a token of a client that is no agent, for less', () => machine, async () => exchangeOf(await ownToken(machine, { scope: 'fast:read' }))],
+      ['by a delegation that may be used so often', () => limited, async () => exchangeOf(await ownToken(agent))],
+    ])('%s', async (_what, basic, form) => {
+      const { fast, long, isFast } = await both('/api/oauth/token', await form(), { basic: basic() });
+      expect({ isFast, status: fast.status, body: fast.body }).toMatchObject({ isFast: true, status: 200, body: { token_type: 'Bearer' } });
+      expect(comparable(fast)).toEqual(comparable(long));
+      const [one, other] = [await introspect(server, String(fast.body['access_token'])), await introspect(server, String(long.body['access_token']))];
+      expect(one).toMatchObject({ active: true, token_id: fast.body['token_id'] });
+      expect(withoutIdentity(one)).toEqual(withoutIdentity(other));
+      const trail = await auditTrail(server.inside(DataSource));
+      const [event, like] = [fast, long].map(({ body }) => trail.find(({ type, token_id }) => type === 'token.issued' && token_id === body['token_id']));
+      expect(event).toMatchObject({ outcome: 'success', details: { grant_type: EXCHANGE, parent_token_id: one['parent_token_id'] }, source: { request_id: fast.headers.get('x-request-id') } });
+      expect(eventWithoutIdentity(event!)).toEqual(eventWithoutIdentity(like!));
+    });
+
+    it('and leaves to it what is refused, which is then on record once', async () => {
+      const subject = await ownToken(agent);
+      const ended = await ownToken(agent);
+      for (let use = 0; use < 2; use += 1) await post(server, '/api/oauth/token', exchangeOf(subject), { basic: limited });
+      await post(server, '/api/oauth/revoke', { token: ended }, { basic: agent });
+      for (const [form, basic, options] of [
+        [exchangeOf(subject), machine],
+        [exchangeOf(subject), limited],
+        [exchangeOf(ended), delegate],
+        [exchangeOf('nothing'), delegate],
+        [exchangeOf(subject, { subject_token_type: 'urn:ietf:params:oauth:token-type:id_token' }), delegate],
+        [exchangeOf(subject, { actor_token: subject }), delegate],
+        [exchangeOf(subject, { actor_token: subject, actor_token_type: ACCESS_TOKEN }), delegate],
+        [exchangeOf(subject, { scope: 'agents:read' }), delegate],
+        [exchangeOf(subject, { resource: API, audience: OPAQUE_API }), delegate],
+        [exchangeOf(subject, { resource: 'https://unknown.example' }), delegate],
+        [exchangeOf(subject, { delegation_grant_id: 'nothing' }), delegate],
+        [exchangeOf(subject), withoutGrant],
+        [exchangeOf(subject), bound],
+        [exchangeOf(subject), delegate, { dpop: 'x.y.z' }],
+        [exchangeOf(subject), delegate, { origin: 'https://elsewhere.example' }],
+      ] as [Record<string, string>, [string, string], Record<string, string>?][]) {
+        const { fast, long, isFast } = await both('/api/oauth/token', form, { basic, headers: options });
+        expect({ isFast, status: fast.status, form }).toMatchObject({ isFast: false, status: expect.any(Number) });
+        expect(Math.floor(fast.status / 100)).toBe(4);
+        expect(comparable(fast)).toEqual(comparable(long));
+        const refusals = (await auditTrail(server.inside(DataSource))).filter(({ outcome, source }) => outcome === 'refused' && (source as { request_id: string }).request_id === fast.headers.get('x-request-id'));
+        expect(refusals).toHaveLength(1);
+      }
     });
   });
 
@@ -175,10 +267,12 @@ describe('the fast path', () => {
   });
 
   it('counts what it issues', async () => {
-    const issued = async () => Number(/legate_tokens_total\{grant="client_credentials",outcome="issued"\} (\d+)/.exec(await (await fetch(`${server.issuer}/metrics`)).text())?.[1]);
-    const before = await issued();
+    const issued = async (grant: string) => Number(new RegExp(`legate_tokens_total\\{grant="${grant}",outcome="issued"\\} (\\d+)`).exec(await (await fetch(`${server.issuer}/metrics`)).text())?.[1]);
+    const subject = await ownToken(agent);
+    const before = [await issued('client_credentials'), await issued('token_exchange')];
     await both('/api/oauth/token', { grant_type: 'client_credentials' }, { basic: agent });
-    expect(await issued()).toBe(before + 2);
+    await both('/api/oauth/token', exchangeOf(subject), { basic: delegate });
+    expect([await issued('client_credentials'), await issued('token_exchange')]).toEqual(before.map((count) => count + 2));
   });
 });
 

@@ -123,7 +123,7 @@ export class ExchangeAuthority {
     const delegators = new Set([...(acted ? [acted.sub] : []), claims.sub]);
     const found = (await Promise.all([...delegators].map((delegator) => this.delegations.between(row.organizationId, delegator, client.id)))).flat();
     const paths: DelegationPath[] = [];
-    for (const { id } of found) {
+    for (const id of found) {
       const path = await this.onBehalf.path(id, client).catch(() => undefined);
       if (path && fits(path)) paths.push(path);
     }

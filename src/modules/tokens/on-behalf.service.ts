@@ -30,7 +30,7 @@ export class OnBehalf {
    * @throws DomainError `invalid_grant`
    */
   async path(grantId: string, client: ClientRecord): Promise<DelegationPath> {
-    const path = await this.delegations.path(grantId);
+    const path = this.delegations.peekPath(grantId) ?? await this.delegations.path(grantId);
     const last = path && lastOf(path);
     // One that exists, and was made to somebody else, is none of this client's business.
     if (!path || !last || last.organizationId !== client.organizationId || last.agentId !== client.id as string) throw delegationUnusable('there is none of this id that was made to this client');

@@ -7,6 +7,7 @@ import { DelegationGrants, type DelegationPath } from '../delegation/delegation-
 import { Tasks, type KnownTask } from '../tasks/tasks.service.js';
 import { lastOf } from './delegation-facts.js';
 import { LedgerToken } from './ledger-token.entity.js';
+import type { LineageRow } from './token-ledger.service.js';
 import type { Issuance } from './token-record.js';
 import { TokenVerifier, type AccessTokenClaims } from './token-verifier.service.js';
 import { lineageRefused, taskUnusable } from './tokens.errors.js';
@@ -17,7 +18,7 @@ export const MOST_ANCESTORS = 16;
 /** A live token of ours that another one is to descend from. */
 export interface ParentToken {
   readonly claims: AccessTokenClaims;
-  readonly row: LedgerToken;
+  readonly row: LineageRow;
 }
 
 /** What a token request says of tasks. */
@@ -53,10 +54,8 @@ export class TokenLineage {
    * something else than the ledger does.
    */
   async present(token: string, organizationId: string): Promise<ParentToken | undefined> {
-    const found = await this.verifier.findLive(token);
-    if (found?.claims.tenant_id !== organizationId) return undefined;
-    const row = await this.ledger.findOneBy({ id: found.claims.jti as TokenId });
-    return row ? { claims: found.claims, row } : undefined;
+    const found = await this.verifier.findLiveParent(token);
+    return found?.claims.tenant_id === organizationId ? found : undefined;
   }
 
   /**

@@ -3,7 +3,7 @@ import { epochSeconds, now, useClock } from '../../kernel/clock.js';
 import { newId, type TokenId } from '../../kernel/ids.js';
 import { AuditLog } from '../audit/audit-log.service.js';
 import { TokenLedger } from './token-ledger.service.js';
-import { DEATHS, standingOfAll, type Death } from './token-liveness.js';
+import { DEATHS, LIVENESS_JOINS, refusedBecause, standingOfAll, type Death } from './token-liveness.js';
 import { tokenRecord, type Issuance, type TokenRecord } from './token-record.js';
 
 /** An organization with a person, who consented to a client, and with an agent. */
@@ -276,6 +276,23 @@ describe('whether a token is alive', () => {
       const of = await world();
       const stranger = newId();
       await expect(issue(ofAgent(of, { parent: { tokenId: stranger, rootTokenId: stranger, ancestors: [] } }))).rejects.toEqual(refusal('ancestor_inactive'));
+    });
+
+    it('is found by the index, though the ledger was empty when the database last counted it', async () => {
+      const { of, middle } = await lineage();
+      const asked: { text: string; values: unknown[] }[] = [];
+      const { pool } = database.pool;
+      const query = pool.query.bind(pool) as (...args: unknown[]) => Promise<unknown>;
+      const spied = new TokenLedger(database.dataSource, { pool: { query: (statement: typeof asked[number]) => { asked.push(statement); return query(statement); } } as never, isEmbedded: true }, new AuditLog(database.dataSource, database.pool));
+      await spied.standing(middle.tokenId);
+      await spied.find(middle.tokenId);
+      asked.push({ text: `SELECT ${refusedBecause('t.issued_at')} FROM json_populate_recordset(NULL::tokens, $1::json) t ${LIVENESS_JOINS}`, values: [JSON.stringify([ofAgent(of, below(middle)).row])] });
+      for (const { text, values } of asked) {
+        const plan = (await sql(`EXPLAIN ${text}`, ...values) as Record<string, string>[]).map((line) => line['QUERY PLAN']).join('\n');
+        expect(plan).toMatch(/Index Scan using tokens_\d/);
+        expect(plan).not.toMatch(/Seq Scan on tokens_/);
+      }
+      expect(asked).toHaveLength(3);
     });
 
     it('does not begin in a transaction that another one outran', async () => {

@@ -19,13 +19,23 @@ export type Death = (typeof DEATHS)[number];
  */
 export const LIVENESS_JOINS = joins('t', '');
 
+/**
+ * The rows with these ids, under this alias, each looked up by itself. Joined as a whole, a partition that was empty when the
+ * planner last looked is read from end to end, every time – as is each partition at the beginning of its month, and the first one
+ * of an installation – until the database gathers statistics.
+ */
+export function tokensById(ids: string, alias: string): string {
+  return `${ids} AS ${alias}_id (value) CROSS JOIN LATERAL (SELECT * FROM tokens WHERE token_id = ${alias}_id.value LIMIT 1) ${alias}`;
+}
+
+const ANCESTORS = tokensById('unnest(t.ancestors)', 'above');
+
 /** Null while alive, else the first reason it is not. `at` is the SQL of the present moment. */
 export function deadBecause(at: string): string {
   return `CASE ${ownDeaths(at)}
     WHEN t.ancestors IS NOT NULL AND (
       SELECT count(*) <> cardinality(t.ancestors) OR bool_or(${endsWhatIsBelow('above', 'above_', at)})
-      FROM tokens above ${joins('above', 'above_')}
-      WHERE above.token_id = ANY (t.ancestors)) THEN 'ancestor_inactive'
+      FROM ${ANCESTORS} ${joins('above', 'above_')}) THEN 'ancestor_inactive'
   END`;
 }
 
@@ -74,7 +84,7 @@ export function refusedBecause(at: string): string {
   return `coalesce(${deadBecause(at)}, CASE
     WHEN (t.task_id <> t.token_id OR t.parent_task_id IS NOT NULL OR t.ancestors IS NOT NULL) AND EXISTS (
       SELECT FROM tasks named LEFT JOIN tasks higher ON higher.id = ANY (named.ancestors)
-      WHERE named.id = ANY (ARRAY(SELECT unnest(ARRAY[above.task_id, above.parent_task_id]) FROM tokens above WHERE above.token_id = ANY (t.ancestors)) || ARRAY[t.task_id, t.parent_task_id])
+      WHERE named.id = ANY (ARRAY(SELECT unnest(ARRAY[above.task_id, above.parent_task_id]) FROM ${ANCESTORS}) || ARRAY[t.task_id, t.parent_task_id])
         AND (named.state <> 'active' OR higher.state <> 'active')) THEN 'task_over'
   END)`;
 }

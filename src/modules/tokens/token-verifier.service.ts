@@ -9,7 +9,7 @@ import { Config } from '../../platform/config/config.js';
 import { verifyCompact } from '../../platform/crypto/jws.js';
 import { KeyRing } from '../../platform/crypto/key-ring.service.js';
 import { ScopesService } from '../scopes/scopes.service.js';
-import { TokenLedger, type Standing } from './token-ledger.service.js';
+import { TokenLedger, type LineageRow, type Standing } from './token-ledger.service.js';
 
 /** Claims of an access token of ours whose signature holds. */
 export interface AccessTokenClaims {
@@ -53,7 +53,7 @@ export class TokenVerifier {
     const key = hash('sha256', token, 'base64');
     const known = this.verified.get(key);
     if (known) return known.exp > epochSeconds() ? known : undefined;
-    const claims = this.check(token);
+    const claims = isCompactJws(token) ? this.check(token) : undefined;
     if (claims) this.remember(key, claims);
     return claims;
   }
@@ -68,10 +68,18 @@ export class TokenVerifier {
 
   /** An access token of ours, JWT or opaque, with how it stands; undefined when it is not ours, or an expired JWT. */
   async find(token: string): Promise<{ claims: AccessTokenClaims; standing: Standing } | undefined> {
-    const claims = isCompactJws(token) ? this.verify(token) : await this.readOpaque(token);
+    const claims = isOpaque(token) ? await this.readOpaque(token) : this.verify(token);
     if (!claims) return undefined;
-    const [standing, graph] = await Promise.all([this.ledger.standing(claims.jti), this.scopes.graphOf(claims.tenant_id as OrganizationId)]);
-    return standing && { claims: asHonoured(claims, graph), standing };
+    const standing = await this.ledger.standing(claims.jti);
+    return standing && { claims: asHonoured(claims, this.peekGraph(claims) ?? await this.readGraph(claims)), standing };
+  }
+
+  /** A live access token of ours, JWT or opaque, that another one is to descend from; undefined for anything else. */
+  async findLiveParent(token: string): Promise<{ claims: AccessTokenClaims; row: LineageRow } | undefined> {
+    const claims = isOpaque(token) ? await this.readOpaque(token) : this.verify(token);
+    const known = claims && await this.ledger.find(claims.jti);
+    if (!claims || known?.standing.dead !== null) return undefined;
+    return { claims: asHonoured(claims, this.peekGraph(claims) ?? await this.readGraph(claims)), row: known.row };
   }
 
   /** What is honoured of the scope of the live token with this id; undefined when it is not in the ledger, or not alive. */
@@ -80,6 +88,14 @@ export class TokenVerifier {
     if (standing?.dead !== null) return undefined;
     const graph = await this.scopes.graphOf(standing.organizationId);
     return formatScope(parseScope(scope).filter((name) => graph.isActive(name)));
+  }
+
+  private peekGraph({ tenant_id: organizationId }: AccessTokenClaims): ScopeGraph | undefined {
+    return this.scopes.peekGraph(organizationId as OrganizationId);
+  }
+
+  private readGraph({ tenant_id: organizationId }: AccessTokenClaims): Promise<ScopeGraph> {
+    return this.scopes.graphOf(organizationId as OrganizationId);
   }
 
   private async readOpaque(token: string): Promise<AccessTokenClaims | undefined> {
@@ -115,4 +131,9 @@ function asHonoured(claims: AccessTokenClaims, graph: ScopeGraph): AccessTokenCl
 /** Three non-empty base64url parts: the shape of our JWTs, which no opaque token of ours has. */
 export function isCompactJws(token: string): boolean {
   return /^[\w-]+\.[\w-]+\.[\w-]+$/.test(token);
+}
+
+/** No opaque token of ours has a dot, and no other token is without one. The form of a long token is looked at once, when its signature is. */
+function isOpaque(token: string): boolean {
+  return !token.includes('.');
 }

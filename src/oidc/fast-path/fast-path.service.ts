@@ -2,28 +2,31 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Injectable } from '@nestjs/common';
 import { errors } from 'oidc-provider';
 import { isScopeParameter } from '../../kernel/scope-set.js';
+import { TOKEN_EXCHANGE } from '../../modules/clients/client-registration.service.js';
 import { ClientsService, type ClientRecord } from '../../modules/clients/clients.service.js';
 import { TokenVerifier } from '../../modules/tokens/token-verifier.service.js';
 import { maySeeToken } from '../../modules/tokens/token-visibility.js';
 import { noteClient } from '../../platform/http/request-context.js';
-import { Metrics } from '../../platform/metrics/metrics.js';
-import { readFields } from '../form-body.js';
+import { Metrics, type TokenGrant } from '../../platform/metrics/metrics.js';
+import { readText } from '../form-body.js';
 import { ClientCredentialsGrant } from '../grants/client-credentials.service.js';
+import { TokenExchangeGrant } from '../grants/token-exchange.service.js';
 import { viewerOf } from '../protocol-policies.service.js';
 import { PROTOCOL_ROUTES } from '../protocol-routes.js';
 import { toWireError, writeWireError } from '../wire-errors.js';
 import { introspectionResponse } from './introspection-response.js';
-import { plainForm, presentedSecret, type PlainForm } from './presented-secret.js';
-
-type Answer = Readonly<Record<string, unknown>>;
+import { plainForm, type PlainForm } from './plain-form.js';
+import { presentedSecret } from './presented-secret.js';
 
 /** Says that the request means more than its form: a key, a script's origin, another kind of client authentication. */
 const TELLING_HEADERS = ['dpop', 'origin', 'oauth-client-attestation', 'oauth-client-attestation-pop'] as const;
+/** The grants that are answered here, by their `grant_type`. */
+const GRANTS = new Map<string | undefined, TokenGrant>([['client_credentials', 'client_credentials'], [TOKEN_EXCHANGE, 'token_exchange']]);
 const FORM = /^application\/x-www-form-urlencoded(?:; ?charset=utf-8)?$/i;
 
 /**
- * Answers what machines ask all day – a token for themselves, whether a token is alive – without the protocol library, whose
- * way through its middleware costs several times the work itself.
+ * Answers what machines ask all day – a token for themselves, one for the next step, whether a token is alive – without the
+ * protocol library, whose way through its middleware costs several times the work itself.
  *
  * It only ever says yes. A request that is not as plain as can be, and every refusal, goes the library's way from its
  * beginning: nothing has happened by then, and what is refused, how it is said and how it is recorded is decided in one place.
@@ -38,6 +41,7 @@ export class FastPath {
   constructor(
     private readonly clients: ClientsService,
     private readonly clientCredentials: ClientCredentialsGrant,
+    private readonly tokenExchange: TokenExchangeGrant,
     private readonly verifier: TokenVerifier,
     private readonly metrics: Metrics,
   ) {}
@@ -47,15 +51,18 @@ export class FastPath {
     const isTokenRequest = request.url === PROTOCOL_ROUTES.token;
     if (!isTokenRequest && request.url !== PROTOCOL_ROUTES.introspection) return false;
     if (!isPlain(request)) return false;
+    let grant: TokenGrant | undefined;
     try {
-      const fields = await readFields(request);
-      const form = fields && plainForm(fields);
+      const text = await readText(request);
+      const form = text === undefined ? undefined : plainForm(text);
       const presented = form && presentedSecret(request.headers.authorization, form);
       if (!presented) return false;
+      grant = isTokenRequest ? GRANTS.get(form['grant_type']) : undefined;
+      if (isTokenRequest && !grant) return false;
       const client = this.clients.peek(presented.clientId) ?? await this.clients.findCached(presented.clientId);
       const secretId = this.clients.verifySecret(client, presented.secret);
       if (secretId === undefined || client?.status !== 'active' || !client.tokenEndpointAuthMethod.startsWith('client_secret')) return false;
-      const answer = isTokenRequest ? await this.token(client, form) : await this.introspection(client, form);
+      const answer = grant ? await this.token(client, grant, form) : await this.introspection(client, form);
       if (!answer) return false;
       this.clients.touch(secretId, client.id);
       noteClient(client.id);
@@ -65,21 +72,24 @@ export class FastPath {
       const wire = toWireError(error);
       // Asking again would only add to what the server cannot bear now.
       if (!(wire instanceof errors.OIDCProviderError) || wire.status < 500) return false;
-      if (isTokenRequest) this.metrics.tokenDecided('client_credentials', 'failed');
+      if (grant) this.metrics.tokenDecided(grant, 'failed');
       writeWireError(response, error);
       return true;
     }
   }
 
-  private async token(client: ClientRecord, form: PlainForm): Promise<Answer | undefined> {
-    if (form['grant_type'] !== 'client_credentials' || !client.grantTypes.includes('client_credentials') || client.dpopBoundAccessTokens) return undefined;
+  /** The answers are JSON. */
+  private async token(client: ClientRecord, grant: TokenGrant, form: PlainForm): Promise<string | undefined> {
+    if (!client.grantTypes.includes(form['grant_type']!) || client.dpopBoundAccessTokens) return undefined;
     if (form['scope'] !== undefined && !isScopeParameter(form['scope'])) return undefined;
-    const issued = await this.clientCredentials.issue(client, await this.clientCredentials.terms(client, form));
-    this.metrics.tokenDecided('client_credentials', 'issued');
-    return issued;
+    const issued = grant === 'token_exchange'
+      ? await this.tokenExchange.issue(client, await this.tokenExchange.judge(client, form))
+      : await this.clientCredentials.issue(client, await this.clientCredentials.terms(client, form));
+    this.metrics.tokenDecided(grant, 'issued');
+    return JSON.stringify(issued);
   }
 
-  private async introspection(client: ClientRecord, { token }: PlainForm): Promise<Answer | undefined> {
+  private async introspection(client: ClientRecord, { token }: PlainForm): Promise<string | undefined> {
     const found = token === undefined ? undefined : await this.verifier.findLive(token);
     return found && maySeeToken(viewerOf(client), { clientId: found.claims.client_id, tenantId: found.claims.tenant_id, audience: found.claims.aud })
       ? introspectionResponse(found.claims) : undefined;
@@ -91,8 +101,7 @@ function isPlain({ method, headers }: IncomingMessage): boolean {
     && TELLING_HEADERS.every((name) => headers[name] === undefined);
 }
 
-function write(response: ServerResponse, answer: Answer): void {
-  const text = JSON.stringify(answer);
+function write(response: ServerResponse, text: string): void {
   response.writeHead(200, { 'cache-control': 'no-store', 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(text) });
   response.end(text);
 }

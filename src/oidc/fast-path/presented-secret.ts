@@ -1,7 +1,4 @@
-import type { ParsedUrlQuery } from 'node:querystring';
-
-/** The fields of a form, none of them repeated. */
-export type PlainForm = Readonly<Record<string, string | undefined>>;
+import type { PlainForm } from './plain-form.js';
 
 export interface PresentedSecret {
   readonly clientId: string;
@@ -10,12 +7,6 @@ export interface PresentedSecret {
 
 const BASIC = /^basic ([A-Za-z0-9+/]+={0,2})$/i;
 const PRINTABLE = /^[\x20-\x7E]+$/;
-
-/** The form without repeats; undefined when any field is there twice, or is empty: what that means is the library's to say. */
-export function plainForm(parsed: ParsedUrlQuery): PlainForm | undefined {
-  for (const name in parsed) if (typeof parsed[name] !== 'string' || parsed[name] === '') return undefined;
-  return parsed as PlainForm;
-}
 
 /**
  * The client's id and secret as RFC 6749 section 2.3.1 has them sent: in the Authorization header, or in the form. Undefined for

@@ -29,7 +29,7 @@ const PARAMETERS = [
   'task_id', 'parent_task_id', 'task_description', 'required_tools', 'agent_instance_id', 'launch_reason', 'delegation_purpose',
 ] as const;
 
-interface ExchangeRequest extends TaskRequest, LaunchParameters {
+export interface ExchangeRequest extends TaskRequest, LaunchParameters {
   readonly subject_token?: string;
   readonly subject_token_type?: string;
   readonly actor_token?: string;
@@ -42,7 +42,7 @@ interface ExchangeRequest extends TaskRequest, LaunchParameters {
   readonly delegation_grant_id?: string;
 }
 
-interface Exchange {
+export interface Exchange {
   readonly terms: ExchangeTerms;
   readonly judged: JudgedToken;
   readonly ground: GrantGround;
@@ -82,7 +82,11 @@ export class TokenExchangeGrant {
     }), [...PARAMETERS], ['resource', 'audience']);
   }
 
-  private async judge(client: ClientRecord, request: ExchangeRequest): Promise<Exchange> {
+  /**
+   * What this client would get, judged and not yet issued.
+   * @throws InvalidTarget, InvalidRequest, UnauthorizedClient, InvalidGrant; DomainError with a code of the standards
+   */
+  async judge(client: ClientRecord, request: ExchangeRequest): Promise<Exchange> {
     checkTypes(request);
     if (!client.organizationId) throw new errors.UnauthorizedClient('this client acts for people only');
     const launch = readLaunch(request);
@@ -103,7 +107,13 @@ export class TokenExchangeGrant {
     return { terms, judged, ground, launch, issuedType, place };
   }
 
-  private async issue(client: ClientRecord, { terms, judged, ground: { resource, agent }, place, launch, issuedType }: Exchange, jkt?: string): Promise<Record<string, unknown>> {
+  /**
+   * The token response (RFC 8693 section 2.2.1) of a token that is durable.
+   *
+   * @param jkt thumbprint of the key that the token is bound to (RFC 9449 section 6.1)
+   * @throws InvalidGrant when something the token stands on ended meanwhile; DomainError `audit_unavailable`, `audit_overloaded`
+   */
+  async issue(client: ClientRecord, { terms, judged, ground: { resource, agent }, place, launch, issuedType }: Exchange, jkt?: string): Promise<Record<string, unknown>> {
     const { subject: { claims, row }, path, act, role } = terms;
     const issuedAt = epochSeconds();
     const issued = await this.tokens.issue({
