@@ -13,7 +13,8 @@ export default defineConfig({
     setupFiles: ['test/support/quiet-library.ts'],
     pool: 'forks',
     isolate: false,
-    maxWorkers: 2,
+    // More than the smallest machine has processors: many suites wait for a clock, a file to settle or another process.
+    maxWorkers: 3,
     testTimeout: 90_000,
     hookTimeout: 90_000,
   },
