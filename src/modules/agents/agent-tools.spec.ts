@@ -112,8 +112,8 @@ describe('whoever gives a tool', () => {
 
   it('manages the agent, which is not deactivated', async () => {
     const [theAdmins, one] = [await agent(), await tool()];
-    for (const attempt of [registry.agentTools.assign(member, theAdmins, one.id), registry.agentTools.remove(member, theAdmins, one.id), registry.agentTools.list(member, theAdmins), registry.agentTools.assign(admin, newId(), one.id)]) {
-      await expect(attempt).rejects.toMatchObject({ kind: 'not_found', code: 'agent_not_found' });
+    for (const attempt of [() => registry.agentTools.assign(member, theAdmins, one.id), () => registry.agentTools.remove(member, theAdmins, one.id), () => registry.agentTools.list(member, theAdmins), () => registry.agentTools.assign(admin, newId(), one.id)]) {
+      await expect(attempt()).rejects.toMatchObject({ kind: 'not_found', code: 'agent_not_found' });
     }
     await registry.agentAdministration.deactivate(admin, theAdmins);
     await expect(registry.agentTools.assign(admin, theAdmins, one.id)).rejects.toMatchObject({ code: 'agent_deactivated' });
@@ -121,8 +121,8 @@ describe('whoever gives a tool', () => {
 
   it('is of the organization of both', async () => {
     const [mine, theirs, theirTool] = [await agent(), await agent(stranger), await tool([], stranger)];
-    for (const attempt of [registry.agentTools.assign(admin, mine, theirTool.id), registry.agentTools.remove(admin, mine, theirTool.id), registry.agentTools.assign(admin, mine, newId()), registry.agentTools.assign(admin, mine, 'nothing')]) {
-      await expect(attempt).rejects.toMatchObject({ kind: 'not_found', code: 'tool_not_found' });
+    for (const attempt of [() => registry.agentTools.assign(admin, mine, theirTool.id), () => registry.agentTools.remove(admin, mine, theirTool.id), () => registry.agentTools.assign(admin, mine, newId()), () => registry.agentTools.assign(admin, mine, 'nothing')]) {
+      await expect(attempt()).rejects.toMatchObject({ kind: 'not_found', code: 'tool_not_found' });
     }
     await expect(registry.agentTools.assign(stranger, mine, theirTool.id)).rejects.toMatchObject({ code: 'agent_not_found' });
     await expect(agent(admin, { tool_ids: [theirTool.id] })).rejects.toMatchObject({ kind: 'invalid', code: 'unknown_tool', details: { tools: [theirTool.id] } });

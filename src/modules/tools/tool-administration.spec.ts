@@ -74,9 +74,9 @@ describe('a tool', () => {
   it('does not exist for another organization', async () => {
     const { id, name } = await administration.create(admin, { name: nextName() });
     for (const attempt of [
-      administration.get(stranger, id), administration.update(stranger, id, { description: 'x' }), administration.activate(stranger, id), administration.deactivate(stranger, id),
-      administration.delete(stranger, id), administration.get(admin, newId()), administration.get(admin, 'nothing'), administration.delete(admin, 'nothing'),
-    ]) await expect(attempt).rejects.toMatchObject({ kind: 'not_found', code: 'tool_not_found' });
+      () => administration.get(stranger, id), () => administration.update(stranger, id, { description: 'x' }), () => administration.activate(stranger, id), () => administration.deactivate(stranger, id),
+      () => administration.delete(stranger, id), () => administration.get(admin, newId()), () => administration.get(admin, 'nothing'), () => administration.delete(admin, 'nothing'),
+    ]) await expect(attempt()).rejects.toMatchObject({ kind: 'not_found', code: 'tool_not_found' });
     expect((await administration.list(stranger, { q: name })).data).toEqual([]);
     expect(await tools.find(stranger.organizationId, name)).toBeUndefined();
   });
