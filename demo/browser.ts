@@ -29,8 +29,7 @@ export class Browser {
   submit(page: Page, buttonId: string, values: Record<string, string> = {}): Promise<Page | URL> {
     const form = formWith(page.html, buttonId);
     const fields = new URLSearchParams();
-    for (const input of form.body.matchAll(/<input\b[^>]*>/g)) {
-      const attributes = readAttributes(input[0]);
+    for (const attributes of form.inputs) {
       const name = attributes.get('name');
       if (!name || attributes.get('type') === 'submit') continue;
       if ((attributes.get('type') === 'checkbox' || attributes.get('type') === 'radio') && !attributes.has('checked')) continue;
@@ -83,10 +82,21 @@ function isPastExpiry(attribute: string): boolean {
   return expires !== undefined && Date.parse(expires) < Date.now();
 }
 
-function formWith(html: string, buttonId: string): { attributes: Map<string, string>; body: string; button: string } {
+interface Form {
+  readonly attributes: Map<string, string>;
+  readonly button: string;
+  /** Their attributes. Those between its tags, and those that name it from elsewhere on the page. */
+  readonly inputs: Map<string, string>[];
+}
+
+function formWith(html: string, buttonId: string): Form {
   for (const [, opening = '', body = ''] of html.matchAll(/(<form\b[^>]*>)([\s\S]*?)<\/form>/g)) {
     const button = [...body.matchAll(/<(?:button|input)\b[^>]*>/g)].map(([tag]) => tag).find((tag) => readAttributes(tag).get('id') === buttonId);
-    if (button) return { attributes: readAttributes(opening), body, button };
+    if (!button) continue;
+    const attributes = readAttributes(opening);
+    const inputsIn = (text: string) => [...text.matchAll(/<input\b[^>]*>/g)].map(([tag]) => readAttributes(tag));
+    const inputs = [...inputsIn(body), ...inputsIn(html.replace(body, '')).filter((input) => input.has('form') && input.get('form') === attributes.get('id'))];
+    return { attributes, button, inputs };
   }
   throw new Error(`the page has no form with a button "${buttonId}":\n${html.slice(0, 2000)}`);
 }
