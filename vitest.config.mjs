@@ -15,7 +15,7 @@ export default defineConfig({
     isolate: false,
     // More than the smallest machine has processors: many suites wait for a clock, a file to settle or another process.
     maxWorkers: 3,
-    testTimeout: 90_000,
-    hookTimeout: 90_000,
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
   },
 });
