@@ -180,7 +180,7 @@ describe('the folder of policies', () => {
     try {
       for (let flip = 1; flip <= 24; flip += 1) {
         const [first, second] = sets[flip % 2]!;
-        const half = `policies:\n  - ${second!.slice(0, second!.indexOf(', who'))} }\n`;
+        const half = `policies:\n  - ${second!.slice(0, second!.indexOf(', who'))} }\n# ${flip}\n`;
         if (flip % 3 === 0) {
           writeFileSync(join(folder, 'b.yaml'), half);
           await sleep(100);

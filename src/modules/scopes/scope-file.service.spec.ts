@@ -198,8 +198,8 @@ describe('a file that is being written', () => {
     const end = Date.now() + 4_000;
     for (let turn = 0; Date.now() < end; turn += 1) {
       const whole = list(...(turn % 2 === 0 ? two : one));
-      // Half of it, ending with a line: YAML like any other.
-      writeFileSync(path, whole.slice(0, whole.indexOf('\n', whole.length / 2) + 1));
+      // Half of it, ending with a line: YAML like any other. No two halves are the same, or two looks could take one for the other.
+      writeFileSync(path, `${whole.slice(0, whole.indexOf('\n', whole.length / 2) + 1)}# ${turn}\n`);
       await new Promise((done) => { setTimeout(done, 20); });
       writeFileSync(path, whole);
       seen.add(JSON.stringify(await active()));
