@@ -21,7 +21,9 @@ export interface IssuedToken {
   readonly isBound: boolean;
 }
 
-export type NewToken = Omit<Issuance, 'format' | 'opaqueHash' | 'audience' | 'issuer'>;
+/** What the target decides, nobody else may say: it is spread over, so it must not be there at all. */
+type OfTarget = 'format' | 'opaqueHash' | 'audience' | 'issuer';
+export type NewToken = Omit<Issuance, OfTarget> & { readonly [Member in OfTarget]?: never };
 export type TokenTarget = Pick<ResolvedResource, 'identifier' | 'tokenFormat' | 'signingAlgorithm'>;
 
 /** Issues access tokens in one step: claims, signature, ledger row and audit event. */
