@@ -105,7 +105,7 @@ async function startLegate(dataDir: string, secret: string, environment: Record<
 > {
   const port = await freePort();
   const base = `http://127.0.0.1:${port}`;
-  const server = await startServer('Legate', resolve(import.meta.dirname, '../src/main.js'), {
+  const server = await startServer('Legate', resolve(import.meta.dirname, '../server/main.js'), {
     PORT: String(port),
     LEGATE_ISSUER: base,
     LEGATE_DATA_DIR: dataDir,

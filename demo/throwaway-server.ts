@@ -22,7 +22,7 @@ export async function startThrowawayServer(): Promise<ThrowawayServer> {
   const admin = { email: 'ada@example.com', password: randomBytes(18).toString('base64url') };
   const clear = (): void => rmSync(dataDir, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
   try {
-    const server = await startServer('Legate', resolve(import.meta.dirname, '../src/main.js'), {
+    const server = await startServer('Legate', resolve(import.meta.dirname, '../server/main.js'), {
       PORT: String(port),
       LEGATE_ISSUER: issuer,
       LEGATE_DATA_DIR: dataDir,

@@ -9,6 +9,7 @@ import { cpSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import ts from 'typescript';
 import { before as describeForSwagger } from '@nestjs/swagger/plugin';
+import { bundleServer } from './bundle.mjs';
 import { sourceStamp, STAMP_FILE } from './build-stamp.mjs';
 
 process.chdir(resolve(import.meta.dirname, '..'));
@@ -32,6 +33,7 @@ try {
     process.exitCode = 1;
   } else {
     cpSync('src', resolve(output, 'src'), { recursive: true, filter: (path) => !/\.tsx?$/.test(path) });
+    await bundleServer(output);
     writeFileSync(resolve(output, STAMP_FILE), stamp);
     moveIntoPlace();
   }

@@ -2,4 +2,4 @@
 import { ensureBuilt } from './ensure-built.mjs';
 
 ensureBuilt();
-await import('../dist/src/main.js');
+await import('../dist/server/main.js');

@@ -36,7 +36,7 @@ export interface TestServerOptions {
   readonly beside?: TestServer;
 }
 
-/** Starts `dist/src/main.js` and waits until it is ready. `global-setup.mjs` has built it. */
+/** Starts `dist/server/main.js` and waits until it is ready. `global-setup.mjs` has built it. */
 export async function startServer({ environment = {}, beside }: TestServerOptions = {}): Promise<TestServer> {
   const port = await freePort();
   const name = `legate_test_${randomBytes(6).toString('hex')}`;
@@ -59,7 +59,7 @@ export async function startServer({ environment = {}, beside }: TestServerOption
     PORT: String(port),
   };
   let output = '';
-  const child = spawn(process.execPath, [resolve('dist/src/main.js')], { env: { PATH: process.env['PATH'] ?? '', ...settings }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [resolve('dist/server/main.js')], { env: { PATH: process.env['PATH'] ?? '', ...settings }, stdio: ['ignore', 'pipe', 'pipe'] });
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => { output += chunk.toString(); });
   const kill = async (signal: NodeJS.Signals = 'SIGTERM') => {
     if (child.exitCode !== null || child.signalCode !== null) return;

@@ -32,7 +32,7 @@ export function configurationReference(): string {
     '# Configuration',
     '',
     'Legate is configured by environment variables. It reads no `.env` file by itself: give one to Node',
-    '(`node --env-file=.env dist/src/main.js`), to Docker Compose (`env_file`) or to the shell. A variable that is blank counts',
+    '(`node --env-file=.env dist/server/main.js`), to Docker Compose (`env_file`) or to the shell. A variable that is blank counts',
     'as not set. At the start every problem is named at once, one sentence each, and a `LEGATE_…` name that does not exist is',
     'refused.',
     '',
@@ -58,7 +58,7 @@ export function environmentExample(): string {
   ].join('\n'));
   return [
     '# Generated from src/platform/config/config.ts by "npm run generate".',
-    '# Copy to .env, set what you need, and start with: node --env-file=.env dist/src/main.js',
+    '# Copy to .env, set what you need, and start with: node --env-file=.env dist/server/main.js',
     '',
     ...sections,
   ].join('\n').trimEnd().concat('\n');
