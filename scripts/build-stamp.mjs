@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 export const STAMP_FILE = '.build-stamp';
 
 const root = resolve(import.meta.dirname, '..');
-const SOURCES = ['src', 'migrations', 'bench', 'demo', 'scripts/build.mjs', 'scripts/bundle.mjs', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
+const SOURCES = ['src', 'migrations', 'bench', 'demo', 'cli', 'scripts/build.mjs', 'scripts/bundle.mjs', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
 
 /** SHA-256 over the names and contents of everything that a build reads. */
 export function sourceStamp() {

@@ -27,6 +27,7 @@ const GROW: Readonly<Record<string, (index: number) => Promise<unknown>>> = {
   '/api/tools': (index) => make('/api/tools', { name: `tool${index}` }),
   '/api/users': () => addPerson(server, token, 'member'),
   '/api/admin/tokens': () => bootstrapToken(server),
+  '/api/admin/audit/checkpoints': () => bootstrapToken(server).then(() => call(server, 'GET', '/api/admin/audit/checkpoints/latest', { token })),
   '/api/users/me/consents': (index) => consent(index),
 };
 /** Lists that show what another one shows. */
@@ -72,7 +73,7 @@ async function changedPolicy(): Promise<void> {
 }
 
 function keyOf(row: Record<string, unknown>): string {
-  return String(row['id'] ?? row['token_id'] ?? row['client_id'] ?? row['version'] ?? row['name']);
+  return String(row['id'] ?? row['token_id'] ?? row['client_id'] ?? row['version'] ?? row['tree_size'] ?? row['name']);
 }
 
 function at(path: string): string {

@@ -4,6 +4,8 @@ import { ClientsModule } from '../clients/clients.module.js';
 import { OrganizationsModule } from '../organizations/organizations.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { TokensModule } from '../tokens/tokens.module.js';
+import { AuditEvidenceController } from './audit-evidence.controller.js';
+import { AuditEvidence } from './audit-evidence.service.js';
 import { FirstStartService } from './first-start.service.js';
 import { Founder } from './founder.service.js';
 import { KeysController } from './keys.controller.js';
@@ -18,8 +20,8 @@ import { TokenAdministration } from './token-administration.service.js';
 
 @Module({
   imports: [OrganizationsModule, UsersModule, ClientsModule, TokensModule, TypeOrmModule.forFeature([SetupLink])],
-  controllers: [SetupController, KeysController, TokenAdministrationController],
-  providers: [Founder, SetupLinks, FirstStartService, SetupService, KeysService, KeyUpkeep, TokenAdministration],
+  controllers: [SetupController, AuditEvidenceController, KeysController, TokenAdministrationController],
+  providers: [AuditEvidence, Founder, SetupLinks, FirstStartService, SetupService, KeysService, KeyUpkeep, TokenAdministration],
   exports: [FirstStartService],
 })
 export class AdminModule {}

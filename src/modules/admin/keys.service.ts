@@ -5,6 +5,7 @@ import type { KeyChange } from '../../platform/crypto/key-rotation.js';
 import { KeyRing, type KeyDescription } from '../../platform/crypto/key-ring.service.js';
 import type { Caller } from '../../platform/http/caller.js';
 import { doneBy } from '../audit/audit-event.js';
+import { AuditKeys, type AuditKey } from '../audit/audit-keys.service.js';
 import { AuditLog } from '../audit/audit-log.service.js';
 import { FIRST_ORGANIZATION_SLUG, OrganizationsService } from '../organizations/organizations.service.js';
 import { keyChangeEvents, keyRetiredEvent } from './key-events.js';
@@ -21,6 +22,7 @@ export class KeysService {
     private readonly organizations: OrganizationsService,
     private readonly dataSource: DataSource,
     private readonly audit: AuditLog,
+    private readonly auditKeys: AuditKeys,
   ) {}
 
   /** @throws DomainError `keys_of_installation` */
@@ -57,6 +59,21 @@ export class KeysService {
       await this.audit.recordIn(manager, keyRetiredEvent(kid, 'revoked', doneBy(caller)), ...keyChangeEvents(replacement ? [replacement] : [], doneBy(caller)));
     });
     await this.keyRing.reload();
+  }
+
+  /**
+   * Makes the key that signs the audit log from now on. What the former ones signed stays good.
+   * @throws DomainError `keys_of_installation`
+   */
+  async replaceAuditKey(caller: Caller): Promise<AuditKey> {
+    await this.assertRunsInstallation(caller);
+    return this.dataSource.transaction(async (manager) => {
+      const key = await this.auditKeys.replace(manager);
+      await this.audit.recordIn(manager, {
+        type: 'audit_key.created', outcome: 'success', organization_id: null, ...doneBy(caller), target: { kind: 'audit_key', id: key.keyHash },
+      });
+      return key;
+    });
   }
 
   private async assertRunsInstallation(caller: Caller): Promise<void> {

@@ -22,6 +22,7 @@ export const AUDIT_EVENT_TYPES = [
   'token.issued', 'token.refused', 'token.revoked', 'token.reuse_detected',
   'authorization.refused', 'introspection.refused', 'revocation.refused', 'access.refused', 'request.refused',
   'key.created', 'key.rotated', 'key.retired',
+  'audit_key.created', 'audit_log.exported', 'audit_log.damaged',
 ] as const;
 
 export type AuditEventType = (typeof AUDIT_EVENT_TYPES)[number];

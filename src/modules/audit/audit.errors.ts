@@ -10,3 +10,19 @@ export const auditOverloaded = () =>
 /** The row was refused as the database stood when it would have been written, e.g. `client_inactive`. */
 export const rowRefused = (reason: string) =>
   new DomainError('forbidden', 'row_refused', 'Something that this stands on is no longer active.', { details: { reason } });
+
+/** Events or hashes that must be there are not: somebody removed them, or the database lost them. */
+export const auditLogIncomplete = (finding: string) =>
+  new DomainError('conflict', 'audit_log_incomplete', 'The audit log no longer holds all that this proof is made of.', { cause: new Error(finding) });
+
+export const auditEventNotFound = () =>
+  new DomainError('not_found', 'audit_event_not_found', 'There is no such event in this log.');
+
+export const noCheckpoint = () =>
+  new DomainError('not_found', 'no_checkpoint', 'The audit log has not been signed yet, or is no longer what was signed.');
+
+export const sizeOutOfRange = (size: number) =>
+  new DomainError('invalid', 'size_out_of_range', `The sizes must be in order, from 1 to ${size}, which the log has now.`);
+
+export const notYetInTree = (sequence: number, size: number) =>
+  new DomainError('invalid', 'not_in_tree', `The event ${sequence} is not among the first ${size} of the log.`);

@@ -1,14 +1,24 @@
 import { Global, Module } from '@nestjs/common';
 import { RefusalRecorder } from '../../platform/http/refusal-recorder.js';
 import { AuditHealth } from './audit-health.service.js';
+import { AuditKeys } from './audit-keys.service.js';
 import { AuditLog } from './audit-log.service.js';
+import { CheckpointDelivery } from './checkpoint-delivery.service.js';
+import { CheckpointFile } from './checkpoint-file.service.js';
+import { Checkpoints } from './checkpoints.service.js';
 import { Endings } from './endings.service.js';
+import { LogExport } from './log-export.service.js';
+import { LogHashes } from './log-hashes.service.js';
+import { LogProofs } from './log-proofs.service.js';
 import { RecordedDecisions } from './recorded-decisions.service.js';
 import { RequestRefusals } from './request-refusals.service.js';
 
 @Global()
 @Module({
-  providers: [AuditLog, AuditHealth, Endings, RecordedDecisions, { provide: RefusalRecorder, useClass: RequestRefusals }],
-  exports: [AuditLog, Endings, RecordedDecisions, RefusalRecorder],
+  providers: [
+    AuditLog, AuditHealth, AuditKeys, CheckpointDelivery, CheckpointFile, Checkpoints, Endings, LogExport, LogHashes, LogProofs, RecordedDecisions,
+    { provide: RefusalRecorder, useClass: RequestRefusals },
+  ],
+  exports: [AuditKeys, AuditLog, Checkpoints, Endings, LogExport, LogProofs, RecordedDecisions, RefusalRecorder],
 })
 export class AuditModule {}

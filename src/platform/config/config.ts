@@ -1,6 +1,7 @@
+import { join } from 'node:path';
 import { z } from 'zod';
 import {
-  connectionUrl, dependentFlag, emailAddress, file, flag, folder, hostList, issuerUrl, listenAddress, oneOf, seconds, secretKey, secretText, wholeNumber,
+  connectionUrl, dependentFlag, emailAddress, file, flag, folder, hostList, issuerUrl, listenAddress, name, oneOf, outboundUrl, seconds, secretKey, secretText, wholeNumber,
 } from './setting.js';
 
 const DAY = 24 * 3600;
@@ -33,6 +34,17 @@ export const settingGroups = {
     LEGATE_MASTER_KEY_FILE: file('File that holds the master key, for secret mounts. Instead of LEGATE_MASTER_KEY.'),
     LEGATE_KEY_ROTATION_DAYS: wholeNumber('Age at which a signing key is replaced. Days.', { min: 1, max: 3650, fallback: 90 }),
     LEGATE_JWKS_MAX_AGE: seconds('How long verifiers may cache the JWKS; a new key is published this long before it signs.', 300),
+  },
+  'Evidence': {
+    LEGATE_AUDIT_CHECKPOINT_FILE: file('File to which each node appends the signed checkpoints of the audit log. Put it where whoever may change the database may not write.', 'audit-checkpoints in LEGATE_DATA_DIR'),
+    LEGATE_AUDIT_CHECKPOINT_EVENTS: wholeNumber('After how many events the audit log is signed, at the latest.', { min: 1, max: 1_000_000, fallback: 1000 }),
+    LEGATE_AUDIT_CHECKPOINT_SECONDS: seconds('How long after a signed event the next one is signed, at the latest.', 10),
+    LEGATE_AUDIT_WEBHOOK_URL: outboundUrl('Where each checkpoint is sent as well, by POST.'),
+    LEGATE_AUDIT_WEBHOOK_TOKEN: secretText('Bearer token for it.', { min: 16, max: 4096 }),
+    LEGATE_AUDIT_OBJECT_URL: outboundUrl('Object store in which each checkpoint becomes an object as well, by PUT: the URL of a bucket, or of a folder in one.'),
+    LEGATE_AUDIT_OBJECT_REGION: name('Region of the object store, for signatures of AWS version 4.', 'us-east-1'),
+    LEGATE_AUDIT_OBJECT_ACCESS_KEY_ID: secretText('Access key of the object store. Without it requests are not signed.', { min: 3, max: 128 }),
+    LEGATE_AUDIT_OBJECT_SECRET_ACCESS_KEY: secretText('Secret of that access key.', { min: 8, max: 256 }),
   },
   'First start': {
     LEGATE_BOOTSTRAP_ADMIN_EMAIL: emailAddress('Unattended install: e-mail of the first platform administrator. Acts only on an empty installation.'),
@@ -69,6 +81,7 @@ export const environmentSchema = z.object({
   ...settingGroups['Where clients reach it'],
   ...settingGroups.Data,
   ...settingGroups.Secrets,
+  ...settingGroups.Evidence,
   ...settingGroups['First start'],
   ...settingGroups.Features,
   ...settingGroups.Authority,
@@ -96,6 +109,9 @@ export class Config {
   readonly dataDir; readonly policiesDir; readonly allowEmbedded;
   readonly redisUrl;
   readonly masterKey; readonly masterKeyFile;
+  readonly auditCheckpointFile: string; readonly auditCheckpointEvents; readonly auditCheckpointSeconds;
+  readonly auditWebhook: { readonly url: string; readonly token?: string } | undefined;
+  readonly auditObjects: { readonly url: string; readonly region: string; readonly accessKeyId?: string; readonly secretAccessKey?: string } | undefined;
   readonly bootstrap: { readonly adminEmail?: string; readonly adminPassword?: string; readonly clientSecret?: string };
   readonly demoApi: boolean;
   /** Defines scopes for all organizations. Only one that the operator named has to be there. */
@@ -130,6 +146,15 @@ export class Config {
     this.redisUrl = environment.REDIS_URL;
     this.masterKey = environment.LEGATE_MASTER_KEY;
     this.masterKeyFile = environment.LEGATE_MASTER_KEY_FILE;
+    this.auditCheckpointFile = environment.LEGATE_AUDIT_CHECKPOINT_FILE ?? join(environment.LEGATE_DATA_DIR, 'audit-checkpoints');
+    this.auditCheckpointEvents = environment.LEGATE_AUDIT_CHECKPOINT_EVENTS;
+    this.auditCheckpointSeconds = environment.LEGATE_AUDIT_CHECKPOINT_SECONDS;
+    this.auditWebhook = environment.LEGATE_AUDIT_WEBHOOK_URL === undefined
+      ? undefined : { url: environment.LEGATE_AUDIT_WEBHOOK_URL, token: environment.LEGATE_AUDIT_WEBHOOK_TOKEN };
+    this.auditObjects = environment.LEGATE_AUDIT_OBJECT_URL === undefined ? undefined : {
+      url: environment.LEGATE_AUDIT_OBJECT_URL, region: environment.LEGATE_AUDIT_OBJECT_REGION,
+      accessKeyId: environment.LEGATE_AUDIT_OBJECT_ACCESS_KEY_ID, secretAccessKey: environment.LEGATE_AUDIT_OBJECT_SECRET_ACCESS_KEY,
+    };
     this.bootstrap = {
       adminEmail: environment.LEGATE_BOOTSTRAP_ADMIN_EMAIL?.toLowerCase(),
       adminPassword: environment.LEGATE_BOOTSTRAP_ADMIN_PASSWORD,

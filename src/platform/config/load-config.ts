@@ -60,14 +60,19 @@ function sentence(name: keyof Environment, value: string, issues: readonly z.cor
   return `${name} is ${JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)}, but must be ${documentation.allowed}.`;
 }
 
+/** Neither means anything without the other. */
+const TOGETHER = [
+  ['LEGATE_BOOTSTRAP_ADMIN_EMAIL', 'LEGATE_BOOTSTRAP_ADMIN_PASSWORD'],
+  ['LEGATE_AUDIT_OBJECT_ACCESS_KEY_ID', 'LEGATE_AUDIT_OBJECT_SECRET_ACCESS_KEY'],
+] as const;
+
 function contradictions(given: ReadonlyMap<string, string>): string[] {
   const problems: string[] = [];
   if (given.has('LEGATE_MASTER_KEY') && given.has('LEGATE_MASTER_KEY_FILE')) {
     problems.push('LEGATE_MASTER_KEY and LEGATE_MASTER_KEY_FILE are both set, but only one of them may be.');
   }
-  const [email, password] = ['LEGATE_BOOTSTRAP_ADMIN_EMAIL', 'LEGATE_BOOTSTRAP_ADMIN_PASSWORD'] as const;
-  if (given.has(email) !== given.has(password)) {
-    problems.push(`${given.has(email) ? password : email} is not set, but must be when ${given.has(email) ? email : password} is.`);
+  for (const [one, other] of TOGETHER) {
+    if (given.has(one) !== given.has(other)) problems.push(`${given.has(one) ? other : one} is not set, but must be when ${given.has(one) ? one : other} is.`);
   }
   return problems;
 }

@@ -73,6 +73,23 @@ export function connectionUrl(description: string, protocol: RegExp, allowed: st
   return z.url({ protocol }).optional().register(settings, { description, allowed, isSecret: true });
 }
 
+/** A URL that this server calls. Plain http goes to this machine alone. */
+export function outboundUrl(description: string) {
+  return z.string().refine(isSafeToCall).optional()
+    .register(settings, { description, allowed: 'an https URL without user name, query and fragment (http for this machine only)' });
+}
+
+function isSafeToCall(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, hostname, username, password, search, hash } = new URL(text);
+  const isLoopback = ['localhost', '127.0.0.1', '[::1]'].includes(hostname);
+  return username + password + search + hash === '' && (protocol === 'https:' || (protocol === 'http:' && isLoopback));
+}
+
+export function name(description: string, fallback: string) {
+  return z.string().regex(/^[A-Za-z0-9_-]{1,64}$/).default(fallback).register(settings, { description, allowed: 'letters, digits, - and _', fallback });
+}
+
 export function secretText(description: string, { min, max }: { min: number; max: number }) {
   return z.string().min(min).max(max).optional().register(settings, { description, allowed: `${min} to ${max} characters long`, isSecret: true });
 }

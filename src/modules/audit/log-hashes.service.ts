@@ -1,0 +1,110 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { Background } from '../../platform/database/background.js';
+import { auditLogIncomplete } from './audit.errors.js';
+import { EMPTY_FRONTIER, extend, rootHash, type Frontier } from './merkle-log.js';
+import { frontierPlan, joined, type ProofPlan, type Subtree } from './merkle-proof.js';
+
+/** Stored levels are this many levels of the tree apart: 256 hashes make one of the next. */
+const STRIDE = 8;
+const FANOUT = 2 ** STRIDE;
+/** Subtrees made in one batch of the chore: that many times 256 hashes are read. */
+const BATCH = 20;
+const PAGE = 5000;
+
+type Reader = Pick<EntityManager, 'query'>;
+
+/**
+ * The hashes inside the log's Merkle tree. The writer keeps its frontier alone; a chore follows it and keeps the root of every
+ * complete subtree of 256, 65 536, … leaves, so that a proof in a log of any length reads a few hundred hashes for each of its nodes.
+ */
+@Injectable()
+export class LogHashes implements OnModuleInit {
+  constructor(private readonly dataSource: DataSource, private readonly background: Background) {}
+
+  onModuleInit(): void {
+    this.background.every({ name: 'audit subtrees', everySeconds: 2, run: (manager) => this.grow(manager) });
+  }
+
+  /** Stores the next complete subtrees. @returns whether there are more */
+  async grow(manager: EntityManager): Promise<boolean> {
+    let isMore = false;
+    for (let level = 1; ; level += 1) {
+      const made = await this.growLevel(manager, level);
+      if (made === 0) return isMore;
+      isMore ||= made === BATCH;
+    }
+  }
+
+  /**
+   * The hashes of a proof.
+   * @throws DomainError `audit_log_incomplete`
+   */
+  async ofPlan(plan: ProofPlan, reader: Reader = this.dataSource): Promise<string[]> {
+    const hashes: string[] = [];
+    for (const node of plan) hashes.push(joined(await this.ofSubtrees(node, reader)));
+    return hashes;
+  }
+
+  /**
+   * What the root was when the log had so many leaves, by what is stored now.
+   * @throws DomainError `audit_log_incomplete`
+   */
+  async rootAt(size: number, reader: Reader = this.dataSource): Promise<string> {
+    return rootHash({ size, hashes: await this.ofSubtrees(frontierPlan(size), reader) });
+  }
+
+  /** The frontier when the log had so many leaves. @throws DomainError `audit_log_incomplete` */
+  async frontierAt(size: number, reader: Reader = this.dataSource): Promise<Frontier> {
+    return { size, hashes: await this.ofSubtrees(frontierPlan(size), reader) };
+  }
+
+  /** @throws DomainError `audit_log_incomplete` */
+  async ofSubtrees(subtrees: readonly Subtree[], reader: Reader = this.dataSource): Promise<string[]> {
+    const hashes: string[] = [];
+    for (const subtree of subtrees) hashes.push(await this.ofSubtree(subtree, reader));
+    return hashes;
+  }
+
+  private async ofSubtree({ level, index }: Subtree, reader: Reader): Promise<string> {
+    // From the highest stored level down: what the chore has not reached yet is made of what is below.
+    for (let stored = Math.floor(level / STRIDE); stored >= 0; stored -= 1) {
+      const count = 2 ** (level - stored * STRIDE);
+      const hash = await rootOfRange(reader, stored, index * count, count);
+      if (hash !== undefined) return hash;
+    }
+    throw auditLogIncomplete(`hashes of the subtree ${level}/${index} are missing`);
+  }
+
+  private async growLevel(manager: EntityManager, level: number): Promise<number> {
+    const [{ next }] = await manager.query<[{ next: string }]>('SELECT coalesce(max(index) + 1, 0) AS next FROM audit_subtrees WHERE level = $1', [level]);
+    const hashes: { level: number; index: number; hash: string }[] = [];
+    for (let index = Number(next); hashes.length < BATCH; index += 1) {
+      const hash = await rootOfRange(manager, level - 1, index * FANOUT, FANOUT);
+      if (hash === undefined) break;
+      hashes.push({ level, index, hash });
+    }
+    if (hashes.length > 0) {
+      await manager.query(
+        `INSERT INTO audit_subtrees (level, index, hash) SELECT level, index, decode(hash, 'base64')
+         FROM json_to_recordset($1::json) AS made (level integer, index bigint, hash text)`, [JSON.stringify(hashes)]);
+    }
+    return hashes.length;
+  }
+}
+
+/** The root over `count` consecutive hashes of a stored level, 0 being the leaves; undefined unless all are there. */
+async function rootOfRange(reader: Reader, level: number, start: number, count: number): Promise<string | undefined> {
+  let frontier = EMPTY_FRONTIER;
+  while (frontier.size < count) {
+    const from = start + frontier.size;
+    const page = await reader.query<{ hash: Buffer }[]>(
+      level === 0
+        ? 'SELECT leaf_hash AS hash FROM audit_events WHERE sequence >= $1 AND sequence < $2 ORDER BY sequence'
+        : 'SELECT hash FROM audit_subtrees WHERE level = $3 AND index >= $1 AND index < $2 ORDER BY index',
+      [from, Math.min(from + PAGE, start + count), ...(level === 0 ? [] : [level])]);
+    if (page.length < Math.min(PAGE, start + count - from)) return undefined;
+    frontier = extend(frontier, page.map(({ hash }) => hash.toString('base64')));
+  }
+  return rootHash(frontier);
+}
