@@ -50,7 +50,7 @@ async function* reportProgress(input: AsyncIterable<Buffer>): AsyncGenerator<Buf
 async function tokenOf(server: string, options: ExportOptions): Promise<string> {
   if (options.tokenFile !== undefined) return read(options.tokenFile);
   if (options.clientId === undefined || options.clientSecretFile === undefined) throw new Failure('Name --token-file, or --client-id and --client-secret-file.', 2);
-  const credentials = [options.clientId, read(options.clientSecretFile)].map((part) => encodeURIComponent(part)).join(':');
+  const credentials = [options.clientId, read(options.clientSecretFile)].map(formEncoded).join(':');
   const response = await ask(`${server}/api/oauth/token`, {
     method: 'POST',
     headers: { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` },
@@ -64,6 +64,11 @@ async function ask(url: string, request: RequestInit): Promise<Response> {
   if (response.ok) return response;
   const answer = await response.json().catch(() => ({})) as { detail?: string; error_description?: string };
   throw new Failure(`The server refused it (${response.status}): ${answer.detail ?? answer.error_description ?? response.statusText}`);
+}
+
+/** RFC 6749 section 2.3.1: both are form-encoded first. */
+function formEncoded(text: string): string {
+  return new URLSearchParams([['', text]]).toString().slice(1);
 }
 
 function read(file: string): string {

@@ -32,9 +32,12 @@ export class CheckpointFile {
   /** Resolves when they are on the disk. */
   async append(notes: readonly string[]): Promise<void> {
     await mkdir(dirname(this.path), { recursive: true, mode: 0o700 });
+    const tail = await this.tail();
+    // One that a crash has cut short stays what it is, and does not spoil the next.
+    const gap = tail === '' || tail.endsWith('\n') ? '' : '\n\n';
     const file = await open(this.path, 'a', 0o644);
     try {
-      await file.appendFile(notes.map((note) => `${note}\n`).join(''));
+      await file.appendFile(gap + notes.map((note) => `${note}\n`).join(''));
       await file.sync();
     } finally {
       await file.close();

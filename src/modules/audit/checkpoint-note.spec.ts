@@ -66,10 +66,13 @@ describe('a verifier key', () => {
 });
 
 describe('a file of checkpoints', () => {
-  it('is read note by note, with one cut short at its end', () => {
+  it('is read note by note, past one that was cut short', () => {
     const second = signCheckpoint({ ...CHECKPOINT, size: 4 }, NAME, privateKey);
     expect(splitNotes(`${NOTE}\n${second}\n`)).toEqual([NOTE, second]);
-    expect(splitNotes(`${NOTE}\n${second.slice(0, 30)}`)).toEqual([NOTE, second.slice(0, 30)]);
+    for (let length = 0; length < second.length; length += 1) {
+      const notes = splitNotes(`${NOTE}\n${second.slice(0, length)}\n\n${second}`);
+      expect([notes[0], notes.at(-1)]).toEqual([NOTE, second]);
+    }
     expect(splitNotes(NOTE + second)).toEqual([NOTE, second]);
     expect(splitNotes('')).toEqual([]);
   });

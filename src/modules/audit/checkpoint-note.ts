@@ -28,6 +28,7 @@ const ED25519_SPKI = Buffer.from('302a300506032b6570032100', 'hex');
 const LONGEST_NOTE = 16_384;
 const MOST_SIGNATURES = 16;
 const SIGNATURE = /^— ([^\s+]+) ([A-Za-z0-9+/]+={0,2})$/;
+const NOTES = /^[^\n—][^\n]*\n\d{1,16}\n[A-Za-z0-9+/]{43}=\n(?:[^\n]+\n)*\n(?:— [^\n]+\n)+/gm;
 const BODY = /^([^\n]+)\n(0|[1-9]\d{0,15})\n([A-Za-z0-9+/]{43}=)\n((?:[^\n]+\n)*)$/;
 
 /**
@@ -84,9 +85,9 @@ export function openCheckpoint(note: string, verifiers: readonly NoteVerifier[])
   return signedBy.length === 0 ? undefined : { origin, size: Number(size), root: root!, signedBy };
 }
 
-/** The notes in a file to which one after the other was appended. What is no note, such as one cut short at the end, is left to the reader to refuse. */
+/** The notes in a file to which one after the other was appended. What else is in it, such as one that a crash has cut short, is passed over. */
 export function splitNotes(text: string): string[] {
-  return text.split(/(?<=\n— [^\n]+\n)(?!— )\n*/).filter((note) => note.trim() !== '');
+  return [...text.matchAll(NOTES)].map(([note]) => note);
 }
 
 function keyHashOf(name: string, raw: Buffer): string {
