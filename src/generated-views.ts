@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { errorCatalogue, type SourceText } from './error-catalogue.js';
+import { auditEventReference } from './modules/audit/audit-event-reference.js';
 import { DEFAULT_POLICIES } from './modules/policies/default-policies.js';
 import { productFolder } from './platform/config/version.js';
 import { configurationReference, environmentExample } from './platform/config/config-reference.js';
@@ -20,6 +21,7 @@ export interface GeneratedView {
 export const generatedViews: readonly GeneratedView[] = [
   { path: '.env.example', render: environmentExample },
   { path: 'config/policies/default.yaml', render: () => DEFAULT_POLICIES },
+  { path: 'docs/audit-events.md', render: auditEventReference },
   { path: 'docs/configuration.md', render: configurationReference },
   { path: 'docs/errors.md', render: () => errorCatalogue(sourceTexts()) },
   { path: 'openapi.json', render: openApiDocument, isFromBuild: true },

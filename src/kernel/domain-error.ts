@@ -14,11 +14,14 @@ export type ErrorKind =
   | 'throttled' // too many; see retryAfterSeconds
   | 'unavailable'; // we cannot answer now; see retryAfterSeconds
 
+/** What the audit event of a refusal by the policies says beside the code: which of them decided, and what they were asked, so that it can be asked again. */
+export type RefusalRecord = Readonly<Record<'decision' | 'asked', JsonValue>>;
+
 export interface DomainErrorOptions {
   /** Extra members of the public answer, e.g. which fields were wrong. Never secrets. */
   details?: Record<string, unknown>;
-  /** What the audit event of the refusal says beside the code, e.g. which policy decided. Never sent. */
-  record?: { readonly [member: string]: JsonValue };
+  /** For the audit event of the refusal. Never sent. */
+  record?: RefusalRecord;
   /** Seconds until trying again is worthwhile. */
   retryAfterSeconds?: number;
   /** The private reason: logged, never sent. */
@@ -27,7 +30,7 @@ export interface DomainErrorOptions {
 
 export class DomainError extends Error {
   readonly details?: Record<string, unknown>;
-  readonly record?: { readonly [member: string]: JsonValue };
+  readonly record?: RefusalRecord;
   readonly retryAfterSeconds?: number;
 
   /**

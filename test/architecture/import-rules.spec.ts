@@ -30,7 +30,7 @@ const PLANTS: Record<string, Record<string, string>> = {
     'src/kernel/planted-egg.ts': `import { hen } from './planted-hen.js';\nexport const egg = () => hen;\n`,
   },
   'kernel-is-plain': { 'src/kernel/planted-framework.ts': `import { Injectable } from '@nestjs/common';\nexport const planted = Injectable;\n` },
-  'platform-knows-no-domain': { 'src/platform/http/planted-domain.ts': `import { AUDIT_EVENT_TYPES } from '../../modules/audit/audit-event.js';\nexport const planted = AUDIT_EVENT_TYPES;\n` },
+  'platform-knows-no-domain': { 'src/platform/http/planted-domain.ts': `import { doneBy } from '../../modules/audit/audit-event.js';\nexport const planted = doneBy;\n` },
   'modules-know-no-protocol': {
     'src/oidc/planted-protocol.ts': 'export const protocol = 1;\n',
     'src/modules/tokens/planted-protocol.ts': `import { protocol } from '../../oidc/planted-protocol.js';\nexport const planted = protocol;\n`,
@@ -40,7 +40,7 @@ const PLANTS: Record<string, Record<string, string>> = {
     'src/modules/audit/planted-inner.ts': 'export const inner = 1;\n',
     'src/modules/tokens/planted-window.ts': `import { inner } from '../audit/planted-inner.js';\nexport const planted = inner;\n`,
   },
-  'shared-files-are-pure': { 'src/modules/audit/audit-event.ts': `import { Injectable } from '@nestjs/common';\nexport const AUDIT_EVENT_TYPES = [Injectable];\n` },
+  'shared-files-are-pure': { 'src/modules/audit/audit-event.ts': `import { Injectable } from '@nestjs/common';\nexport const doneBy = Injectable;\n` },
   'http-stays-in-its-module': {
     'src/modules/audit/planted.dto.ts': 'export class Planted {}\n',
     'src/oidc/planted-dto.ts': `import { Planted } from '../modules/audit/planted.dto.js';\nexport const planted = Planted;\n`,

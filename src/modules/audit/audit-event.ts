@@ -1,31 +1,8 @@
 import type { JsonValue } from '../../kernel/canonical-json.js';
 import type { Caller } from '../../platform/http/caller.js';
+import type { AuditEventType } from './audit-catalogue.js';
 
-/** The closed catalogue of what is recorded. A new kind of fact is a new line here. */
-export const AUDIT_EVENT_TYPES = [
-  'installation.set_up', 'installation.bootstrapped',
-  'organization.created', 'organization.updated', 'organization.deleted', 'organization.switched', 'organization.enrolment_token_issued',
-  'organization.enrolment_token_withdrawn',
-  'membership.added', 'membership.changed', 'membership.removed',
-  'user.created', 'user.updated', 'user.disabled', 'user.enabled', 'user.deleted', 'user.password_changed',
-  'user.signed_in', 'user.sign_in_refused', 'user.signed_out',
-  'scope.created', 'scope.updated', 'scope.deleted', 'scope_file.loaded', 'scope_file.refused',
-  'resource.created', 'resource.updated', 'resource.deleted',
-  'tool.created', 'tool.updated', 'tool.deleted', 'tool.activated', 'tool.deactivated',
-  'client.registered', 'client.updated', 'client.deleted', 'client.secret_added', 'client.secret_retired',
-  'agent.registered', 'agent.activated', 'agent.updated', 'agent.suspended', 'agent.resumed', 'agent.deactivated', 'agent.password_changed',
-  'agent.tool_assigned', 'agent.tool_removed',
-  'consent.granted', 'consent.refused', 'consent.revoked',
-  'delegation.created', 'delegation.revoked',
-  'task.completed', 'task.cancelled', 'tool.checked',
-  'policy.created', 'policy.updated', 'policy.deleted', 'policy.restored', 'policy_set.loaded', 'policy_set.refused', 'decision.made', 'decision.searched',
-  'token.issued', 'token.refused', 'token.revoked', 'token.reuse_detected',
-  'authorization.refused', 'introspection.refused', 'revocation.refused', 'access.refused', 'request.refused',
-  'key.created', 'key.rotated', 'key.retired',
-  'audit_key.created', 'audit_log.exported', 'audit_log.damaged',
-] as const;
-
-export type AuditEventType = (typeof AUDIT_EVENT_TYPES)[number];
+export type { AuditEventType };
 
 export interface AuditParty {
   kind: 'user' | 'agent' | 'client' | 'system' | 'anonymous';

@@ -1,5 +1,4 @@
-import type { JsonValue } from '../../kernel/canonical-json.js';
-import { DomainError } from '../../kernel/domain-error.js';
+import { DomainError, type RefusalRecord } from '../../kernel/domain-error.js';
 import type { Widening } from './attenuation.js';
 
 export const delegationNotFound = () =>
@@ -32,7 +31,7 @@ export const notTheDelegate = () =>
 export const authorityNotHeld = (scopes: readonly string[]) =>
   new DomainError('forbidden', 'authority_not_held', `The principal does not hold these scopes: ${scopes.join(' ')}.`, { details: { refused_scopes: scopes } });
 
-export const delegationDenied = (names: readonly string[], record: { readonly [member: string]: JsonValue }) =>
+export const delegationDenied = (names: readonly string[], record: RefusalRecord) =>
   new DomainError('forbidden', 'delegation_denied', `No policy allows to delegate this, or one denies it: ${names.join(' ')}.`, { details: { refused: names }, record });
 
 export const expiryInThePast = () =>

@@ -26,7 +26,7 @@ export interface LoginCredentials {
 }
 
 /** Who tries, as far as it is known: for the record of a refusal. */
-type Suspect = Pick<AuditEvent, 'actor' | 'target' | 'details'> & { organization_id: string | null };
+type Suspect = Pick<AuditEvent, 'organization_id' | 'actor' | 'target'> & { details: { grant_type: string; scope?: string; account?: string } };
 
 /**
  * An agent gets a token of this server's API in one step, as the client credentials grant would give it:
