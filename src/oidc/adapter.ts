@@ -120,6 +120,9 @@ function accessTokens({ verifier, revocation }: AdapterParts): Adapter {
   };
 }
 
+/** Why the library ends a consent, by where it does. At the token endpoint that is the answer to a code or refresh token that comes a second time. */
+const ENDED_BY: Readonly<Record<string, string>> = { token: 'token_reused', revocation: 'refresh_token_revoked' };
+
 /** Consents. They are given on the consent page, never by the library. */
 function grants({ consents }: AdapterParts): Adapter {
   return {
@@ -134,7 +137,7 @@ function grants({ consents }: AdapterParts): Adapter {
     async findByUid() { return undefined; },
     async findByUserCode() { return undefined; },
     async consume() { /* consents are not single-use */ },
-    async destroy(id) { await consents.revoke(id, protocolActor(), 'token_revoked_or_reused'); },
+    async destroy(id) { await consents.revoke(id, protocolActor(), ENDED_BY[Provider.ctx?.oidc?.route ?? ''] ?? 'signed_out'); },
     async revokeByGrantId() {},
   };
 }

@@ -257,7 +257,7 @@ export const AUDIT_CATALOGUE = {
     },
     'consent.revoked': {
       when: 'A consent ended before its time, with every token that stands on it.', outcomes: SUCCESS, target: ['consent'], log: 'The organization that the person acted in.',
-      reason: '`taken_back` by the person; `narrowed`, when they agreed to less instead; `refresh_token_revoked` over the REST API; `token_revoked_or_reused`, when the client revoked its refresh token, the person signed out of a client that may not go on without them, or a code or refresh token was used twice. The last is a sign of theft: a `token.refused` with the reason `invalid_grant` and the same `source.request_id` tells it from the others.',
+      reason: '`taken_back` by the person; `narrowed`, when they agreed to less instead; `refresh_token_revoked` by its client or over the REST API; `signed_out`, when the person signed out of a client that may not go on without them; `token_reused`, when a code or refresh token was used twice, which is a sign of theft.',
       details: { client_id: CLIENT_ID, ended: ENDED },
     },
   },
