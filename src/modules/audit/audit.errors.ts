@@ -10,3 +10,6 @@ export const auditOverloaded = () =>
 /** The row was refused as the database stood when it would have been written, e.g. `client_inactive`. */
 export const rowRefused = (reason: string) =>
   new DomainError('forbidden', 'row_refused', 'Something that this stands on is no longer active.', { details: { reason } });
+
+export const auditEventNotFound = () =>
+  new DomainError('not_found', 'audit_event_not_found', 'There is no such event in the audit log.');

@@ -6,6 +6,7 @@ import { CreateDelegation1764400000000 } from '../../../migrations/1764400000000
 import { CreateTasks1764500000000 } from '../../../migrations/1764500000000-create-tasks.js';
 import { IndexLineage1764600000000 } from '../../../migrations/1764600000000-index-lineage.js';
 import { AddLaunchReason1764700000000 } from '../../../migrations/1764700000000-add-launch-reason.js';
+import { IndexAuditParties1764900000000 } from '../../../migrations/1764900000000-index-audit-parties.js';
 
 /** Every migration, oldest first. A released one is never edited. */
 export const migrations = [
@@ -17,4 +18,5 @@ export const migrations = [
   CreateTasks1764500000000,
   IndexLineage1764600000000,
   AddLaunchReason1764700000000,
+  IndexAuditParties1764900000000,
 ];
