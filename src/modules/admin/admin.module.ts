@@ -1,9 +1,12 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { ClientsModule } from '../clients/clients.module.js';
+import { LineageModule } from '../lineage/lineage.module.js';
 import { OrganizationsModule } from '../organizations/organizations.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { TokensModule } from '../tokens/tokens.module.js';
+import { AuditReading } from './audit-reading.service.js';
+import { AuditSearchController } from './audit-search.controller.js';
 import { FirstStartService } from './first-start.service.js';
 import { Founder } from './founder.service.js';
 import { KeysController } from './keys.controller.js';
@@ -17,9 +20,9 @@ import { TokenAdministrationController } from './token-administration.controller
 import { TokenAdministration } from './token-administration.service.js';
 
 @Module({
-  imports: [OrganizationsModule, UsersModule, ClientsModule, TokensModule, TypeOrmModule.forFeature([SetupLink])],
-  controllers: [SetupController, KeysController, TokenAdministrationController],
-  providers: [Founder, SetupLinks, FirstStartService, SetupService, KeysService, KeyUpkeep, TokenAdministration],
+  imports: [OrganizationsModule, UsersModule, ClientsModule, TokensModule, LineageModule, TypeOrmModule.forFeature([SetupLink])],
+  controllers: [SetupController, KeysController, TokenAdministrationController, AuditSearchController],
+  providers: [Founder, SetupLinks, FirstStartService, SetupService, KeysService, KeyUpkeep, TokenAdministration, AuditReading],
   exports: [FirstStartService],
 })
 export class AdminModule {}

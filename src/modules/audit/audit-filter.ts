@@ -2,9 +2,6 @@ import { containing } from '../../platform/database/like-pattern.js';
 import type { AuditEvent, AuditEventType } from './audit-event.js';
 import { INSTALLATION, mentionsOf, PARTIES, type Party } from './audit-mentions.js';
 
-/** Whose events: one organization's, or all there are, the installation's own among them. */
-export type LogReach = { readonly organizationId: string } | 'all';
-
 /** What an event has to be like. Members that are left out do not matter. */
 export interface AuditFilter extends Readonly<Partial<Record<Party, string>>> {
   /** One of these. */

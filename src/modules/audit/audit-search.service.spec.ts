@@ -4,10 +4,11 @@ import { newId } from '../../kernel/ids.js';
 import { MasterKey } from '../../platform/crypto/master-key.js';
 import type { Background } from '../../platform/database/background.js';
 import type { AuditEvent } from './audit-event.js';
-import type { AuditFilter, LogReach } from './audit-filter.js';
+import type { AuditFilter } from './audit-filter.js';
 import { AuditIndex } from './audit-index.service.js';
 import { AuditLog } from './audit-log.service.js';
 import { AuditSearch, LOOKED_AT } from './audit-search.service.js';
+import type { LogReach } from './logged-event.js';
 
 const HERE = newId();
 const THERE = newId();

@@ -3,10 +3,10 @@ import { DataSource } from 'typeorm';
 import { isId, timeOfId } from '../../kernel/ids.js';
 import { MasterKey } from '../../platform/crypto/master-key.js';
 import { pageOf, pageStart, type Page, type PageQuery } from '../../platform/http/page.js';
-import { conditionsOf, isMentioned, isNamed, partiesOf, Values, type AuditFilter, type LogReach } from './audit-filter.js';
+import { conditionsOf, isMentioned, isNamed, partiesOf, Values, type AuditFilter } from './audit-filter.js';
 import { SPAN } from './audit-index.service.js';
 import { auditEventNotFound } from './audit.errors.js';
-import { loggedEvent, type LoggedEvent, type LogRow } from './logged-event.js';
+import { loggedEvent, type LoggedEvent, type LogReach, type LogRow } from './logged-event.js';
 
 /**
  * How many events one page looks at, where no index tells which of them it shows: what is looked for may have happened for the

@@ -1,5 +1,8 @@
 import type { AuditEvent } from './audit-event.js';
 
+/** Whose events: one organization's, or all there are, the installation's own among them. */
+export type LogReach = { readonly organizationId: string } | 'all';
+
 /** An event as it stands in the log. */
 export interface LoggedEvent extends AuditEvent {
   /** Its place in the log. */
