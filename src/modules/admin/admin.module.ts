@@ -7,6 +7,8 @@ import { UsersModule } from '../users/users.module.js';
 import { TokensModule } from '../tokens/tokens.module.js';
 import { AuditReading } from './audit-reading.service.js';
 import { AuditSearchController } from './audit-search.controller.js';
+import { AuditStreamController } from './audit-stream.controller.js';
+import { AuditStreams } from './audit-streams.service.js';
 import { FirstStartService } from './first-start.service.js';
 import { Founder } from './founder.service.js';
 import { KeysController } from './keys.controller.js';
@@ -21,8 +23,8 @@ import { TokenAdministration } from './token-administration.service.js';
 
 @Module({
   imports: [OrganizationsModule, UsersModule, ClientsModule, TokensModule, LineageModule, TypeOrmModule.forFeature([SetupLink])],
-  controllers: [SetupController, KeysController, TokenAdministrationController, AuditSearchController],
-  providers: [Founder, SetupLinks, FirstStartService, SetupService, KeysService, KeyUpkeep, TokenAdministration, AuditReading],
+  controllers: [SetupController, KeysController, TokenAdministrationController, AuditSearchController, AuditStreamController],
+  providers: [Founder, SetupLinks, FirstStartService, SetupService, KeysService, KeyUpkeep, TokenAdministration, AuditReading, AuditStreams],
   exports: [FirstStartService],
 })
 export class AdminModule {}

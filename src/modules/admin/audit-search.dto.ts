@@ -1,4 +1,4 @@
-import { ArrayMaxSize, IsIn, IsString, IsUUID, MaxLength, MinLength } from 'class-validator';
+import { ArrayMaxSize, IsIn, IsString, IsUUID, Matches, MaxLength, MinLength } from 'class-validator';
 import { Transform, type TransformFnParams } from 'class-transformer';
 import { IsOmittable } from '../../platform/http/omittable.js';
 import { PageQuery } from '../../platform/http/page.js';
@@ -80,6 +80,32 @@ export class AuditLogQuery extends AuditPageQuery {
   /** Only events that contain this text somewhere, letter by letter. */
   @IsOmittable() @IsString() @MinLength(1) @MaxLength(200) @IsPlainText(200)
   text?: string;
+}
+
+export class AuditStreamQuery extends AuditEventQuery {
+  /** Only events of these types, as in a search. */
+  @IsOmittable() @Transform(listed) @ArrayMaxSize(100) @IsAuditType({ each: true })
+  type?: string[];
+
+  /** Only what this person, agent or client did, alone or in a chain. */
+  @IsOmittable() @IsPlainText(512) @MinLength(1)
+  actor?: string;
+
+  /** Only events in which this agent has any part. */
+  @IsOmittable() @IsPlainText(512) @MinLength(1)
+  agent?: string;
+
+  /** Only events of this task, of its beginning others, and about it. */
+  @IsOmittable() @Transform(lowered) @IsUUID()
+  task?: string;
+
+  /** Only what was done, or only what was refused. */
+  @IsOmittable() @IsIn(OUTCOMES)
+  outcome?: 'success' | 'refused';
+
+  /** Begins behind the event with this number; -1 begins with the first event there is. `Last-Event-ID` goes before it. */
+  @IsOmittable() @Matches(/^(-1|\d{1,15})$/, { message: 'after must be the number of an event, or -1' })
+  after?: string;
 }
 
 export class AuditSourceDto {

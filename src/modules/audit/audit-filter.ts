@@ -1,6 +1,7 @@
 import { containing } from '../../platform/database/like-pattern.js';
 import type { AuditEvent, AuditEventType } from './audit-event.js';
 import { INSTALLATION, mentionsOf, PARTIES, type Party } from './audit-mentions.js';
+import type { LogReach } from './logged-event.js';
 
 /** What an event has to be like. Members that are left out do not matter. */
 export interface AuditFilter extends Readonly<Partial<Record<Party, string>>> {
@@ -33,6 +34,11 @@ export class Values {
   }
 }
 
+/** SQL: the event `e` is one of those that may be looked at. */
+export function within(reach: LogReach, values: Values): string {
+  return reach === 'all' ? 'true' : `e.organization_id = ${values.add(reach.organizationId)}`;
+}
+
 /**
  * SQL of what a filter asks of the event `e` beside whom it names, without a look into `audit_mentions`. Undefined when it asks
  * nothing.
@@ -63,6 +69,6 @@ export function isNamed({ roles, id }: { readonly roles: readonly number[]; read
 }
 
 /** The patterns that find a text in a JSON text: as it is, and as JSON writes it inside of a string. */
-function writtenAs(text: string): string[] {
+export function writtenAs(text: string): string[] {
   return [...new Set([text, JSON.stringify(text).slice(1, -1)])].map(containing);
 }

@@ -1,3 +1,5 @@
+import type { AuditEvent } from './audit-event.js';
+
 /** The part that somebody or something has in an event, as `audit_mentions` numbers it. */
 const ROLE = { actor: 1, subject: 2, target: 3, task: 4, token: 5 } as const;
 
@@ -39,4 +41,20 @@ export function mentionsOf(body: string): string {
       -- RFC 8693 section 4.1: whoever acted before is nested. Every text in there names one of them.
       UNION ALL SELECT ${ROLE.actor}, link #>> '{}' FROM jsonb_path_query(${body}, '$.act.** ? (@.type() == "string")') AS link
     ) AS party (role, id) WHERE octet_length(party.id) BETWEEN 1 AND ${LONGEST_ID}`;
+}
+
+/** Does an event name this party? The same question, of one that is at hand. */
+export function names(event: AuditEvent, party: Party, id: string): boolean {
+  const roles: readonly number[] = PARTIES[party];
+  const { actor, act, subject, target, task_id, token_id, details } = event;
+  const told: readonly [role: number, id: unknown][] = [
+    [ROLE.actor, actor.id], [ROLE.actor, actor.client_id], [ROLE.subject, subject], [ROLE.target, target?.id], [ROLE.task, task_id], [ROLE.task, details?.['parent_task_id']],
+    [ROLE.token, token_id], [ROLE.token, details?.['parent_token_id']], [ROLE.token, details?.['checked_token_id']],
+  ];
+  return told.some(([role, named]) => named === id && roles.includes(role)) || (roles.includes(ROLE.actor) && holds(act, id));
+}
+
+function holds(value: unknown, text: string): boolean {
+  if (typeof value === 'object' && value !== null) return Object.values(value).some((member) => holds(member, text));
+  return value === text;
 }

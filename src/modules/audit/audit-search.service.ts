@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import { isId, timeOfId } from '../../kernel/ids.js';
 import { MasterKey } from '../../platform/crypto/master-key.js';
 import { pageOf, pageStart, type Page, type PageQuery } from '../../platform/http/page.js';
-import { conditionsOf, isMentioned, isNamed, partiesOf, Values, type AuditFilter } from './audit-filter.js';
+import { conditionsOf, isMentioned, isNamed, partiesOf, Values, within, type AuditFilter } from './audit-filter.js';
 import { SPAN } from './audit-index.service.js';
 import { auditEventNotFound } from './audit.errors.js';
 import { loggedEvent, type LoggedEvent, type LogReach, type LogRow } from './logged-event.js';
@@ -165,11 +165,6 @@ export class AuditSearch {
        WHERE e.sequence >= (SELECT sequence FROM audit_readers WHERE reader = 'mentions') AND ${own}
        LIMIT 1`, values.list);
   }
-}
-
-/** SQL: the event `e` is one of those that may be looked at. */
-function within(reach: LogReach, values: Values): string {
-  return reach === 'all' ? 'true' : `e.organization_id = ${values.add(reach.organizationId)}`;
 }
 
 /** SQL of the newest numbers of a stretch, as many as are asked for: of all events. */

@@ -13,3 +13,10 @@ export const rowRefused = (reason: string) =>
 
 export const auditEventNotFound = () =>
   new DomainError('not_found', 'audit_event_not_found', 'There is no such event in the audit log.');
+
+/** Who follows the log may have been sent more than this database has: it was restored from a copy. */
+export const auditPositionUnknown = () =>
+  new DomainError('invalid', 'audit_position_unknown', 'The log does not go as far as this event; look for yourself what it has, and follow it without a position.');
+
+export const tooManyAuditStreams = () =>
+  new DomainError('unavailable', 'too_many_audit_streams', 'As many follow the log here as this server has room for; try again in a while.', { retryAfterSeconds: 10 });
