@@ -20,7 +20,6 @@ export class ProveAudit1764800000000 implements MigrationInterface {
         created_at timestamptz NOT NULL,
         retired_at timestamptz
       )`,
-      `CREATE UNIQUE INDEX audit_keys_one_signs ON audit_keys ((true)) WHERE retired_at IS NULL`,
       `CREATE TABLE audit_checkpoints (
         size bigint PRIMARY KEY,
         root text NOT NULL,
@@ -29,7 +28,6 @@ export class ProveAudit1764800000000 implements MigrationInterface {
       )`,
       `CREATE TRIGGER audit_checkpoints_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_checkpoints
         FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_change()`,
-      `CREATE INDEX audit_events_event ON audit_events (event_id)`,
       // Where checkpoints are sent, and up to which size they have arrived there.
       `CREATE TABLE audit_deliveries (
         destination text PRIMARY KEY,
@@ -40,7 +38,6 @@ export class ProveAudit1764800000000 implements MigrationInterface {
   }
 
   async down(runner: QueryRunner): Promise<void> {
-    await runner.query('DROP INDEX audit_events_event');
     for (const table of ['audit_deliveries', 'audit_checkpoints', 'audit_keys', 'audit_subtrees']) await runner.query(`DROP TABLE ${table}`);
   }
 }

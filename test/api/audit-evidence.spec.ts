@@ -118,7 +118,7 @@ describe('a proof from the audit log', () => {
     ['/proofs/consistency?from=1&to=900000000', 400, 'size_out_of_range'],
     ['/export?format=xml', 400, 'invalid_request'],
     ['/export?after=900000000', 400, 'size_out_of_range'],
-    ['/export?organization=all', 403, 'all_organizations'],
+    ['/export?organization=all', 403, 'platform_administrator_required'],
   ])('%s is refused with %i %s', async (path, status, code) => {
     const answer = await get<{ code: string }>(path);
     expect([answer.status, answer.body.code]).toEqual([status, code]);

@@ -1,4 +1,4 @@
-import { bootstrapToken, call } from '../support/api.js';
+import { bootstrapToken, call, post } from '../support/api.js';
 import { describedOperations, parametersOf, withParameters, type ApiOperation } from '../support/api-description.js';
 import { concurrently, pairs } from '../support/concurrently.js';
 import { addPerson, signIn } from '../support/people.js';
@@ -11,6 +11,7 @@ let token: string;
 let organizationId: string;
 let ownId: string;
 let policyId: string | undefined;
+let taskId: string | undefined;
 let lists: ApiOperation[];
 
 /** How each list gets longer by one. A list that is missing here fails the test. */
@@ -28,13 +29,17 @@ const GROW: Readonly<Record<string, (index: number) => Promise<unknown>>> = {
   '/api/users': () => addPerson(server, token, 'member'),
   '/api/admin/tokens': () => bootstrapToken(server),
   '/api/admin/audit/checkpoints': () => bootstrapToken(server).then(() => call(server, 'GET', '/api/admin/audit/checkpoints/latest', { token })),
+  '/api/admin/audit/logs': (index) => make('/api/scopes', { name: `gadget${index}:read` }),
+  '/api/admin/audit/task/{id}': () => goOn(),
   '/api/users/me/consents': (index) => consent(index),
 };
 /** Lists that show what another one shows. */
 const THE_SAME: Readonly<Record<string, string>> = {
   '/api/agents/list': '/api/agents', '/api/scopes/registry': '/api/scopes', '/api/organizations/{id}/members': '/api/users',
-  '/api/delegations/principal/{id}': '/api/delegations',
+  '/api/delegations/principal/{id}': '/api/delegations', '/api/admin/audit/task-chain/{id}': '/api/admin/audit/task/{id}',
 };
+/** Lists of more than a page are looked at through a filter. */
+const ONLY: Readonly<Record<string, string>> = { '/api/admin/audit/logs': 'type=scope.created&' };
 
 beforeAll(async () => {
   server = await startServer();
@@ -72,16 +77,23 @@ async function changedPolicy(): Promise<void> {
   await call(server, 'PUT', `/api/policies/${policyId}`, { token, body: { description: `change ${Math.random()}` } });
 }
 
+/** Another token in the same task. */
+async function goOn(): Promise<void> {
+  const { status, body } = await post(server, '/api/oauth/token', { grant_type: 'client_credentials', ...(taskId !== undefined && { task_id: taskId }) }, { basic: ['bootstrap', server.clientSecret] });
+  expect(status).toBe(200);
+  taskId = String(body['task_id']);
+}
+
 function keyOf(row: Record<string, unknown>): string {
   return String(row['id'] ?? row['token_id'] ?? row['client_id'] ?? row['version'] ?? row['tree_size'] ?? row['name']);
 }
 
 function at(path: string): string {
-  return withParameters(path, parametersOf(path).map((prefix) => (prefix.includes('/principal/') ? ownId : prefix.includes('/policies/') ? policyId! : organizationId)));
+  return withParameters(path, parametersOf(path).map((prefix) => (prefix.includes('/principal/') ? ownId : prefix.includes('/policies/') ? policyId! : prefix.includes('/audit/') ? taskId! : organizationId)));
 }
 
 async function page(path: string, query: string): Promise<Page> {
-  const answer = await call<Page>(server, 'GET', `${at(path)}?${query}`, { token });
+  const answer = await call<Page>(server, 'GET', `${at(path)}?${ONLY[path] ?? ''}${query}`, { token });
   expect({ path, query, status: answer.status }).toEqual({ path, query, status: 200 });
   expect(Object.keys(answer.body).sort()).toEqual(['data', 'next_cursor']);
   return answer.body;

@@ -44,6 +44,10 @@ class Everybody extends CallerAuthenticator {
       isPlatformAdministrator: true, tokenId: 'token',
     });
   }
+
+  authenticateAgain(): Promise<Caller> {
+    return this.authenticate();
+  }
 }
 
 class Forgetful extends RefusalRecorder {

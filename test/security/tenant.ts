@@ -40,6 +40,8 @@ export interface Tenant {
   /** From the owner to the agent. */
   readonly delegationId: string;
   readonly policyId: string;
+  /** The newest in its audit log. */
+  readonly eventId: string;
 }
 
 /**
@@ -80,6 +82,7 @@ export async function makeTenant(server: ServerAddress, administrator: string, n
   const consents = await call<{ data: { id: string; client: { client_id: string } }[] }>(server, 'GET', '/api/users/me/consents', { token });
   const delegation = await make('/api/delegations', { agent_id: agentMachine.id, scopes: [`${slug}:read`], purpose: `${name} delegation`, max_depth: 1 });
   const policy = await make('/api/policies', { name: `${name} policy`, rule: { effect: 'deny', who: { users: ['nobody'] } } });
+  const events = await call<{ data: { id: string }[] }>(server, 'GET', '/api/admin/audit/logs?limit=1', { token });
   const enrolment = await make(`/api/organizations/${id}/enrolment-token`, {});
   return {
     id, slug, name,
@@ -98,6 +101,7 @@ export async function makeTenant(server: ServerAddress, administrator: string, n
     enrolmentToken: String(enrolment['enrolment_token']),
     delegationId: String(delegation['id']),
     policyId: String(policy['id']),
+    eventId: events.body.data[0]!.id,
   };
 }
 

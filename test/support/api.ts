@@ -51,6 +51,11 @@ export async function introspect(server: ServerAddress, token: string): Promise<
 }
 
 async function parsed<Body>(response: Response): Promise<Body> {
+  if (response.headers.get('content-type')?.startsWith('text/event-stream')) {
+    // It has no end.
+    await response.body?.cancel();
+    return {} as Body;
+  }
   const text = await response.text();
   try {
     return (text === '' ? {} : JSON.parse(text)) as Body;

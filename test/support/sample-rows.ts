@@ -132,7 +132,7 @@ function valueFor(table: Table, { name, type }: Column, tried: number): unknown 
     case 'boolean': return true;
     case 'json': case 'jsonb': return nth(['{}', '[]'], tried) ?? '{}';
     case 'timestamp with time zone': return new Date(Date.now() + 3_600_000 * tried);
-    case 'integer': case 'bigint': case 'smallint': return nth([randomInt(1_000_000_000), ...[...mentioned.matchAll(/\d+/g)].flatMap(([digits]) => [Number(digits), Number(digits) + 1])], tried) ?? 1;
+    case 'integer': case 'bigint': case 'smallint': return nth([randomInt(type === 'smallint' ? 30_000 : 1_000_000_000), ...[...mentioned.matchAll(/\d+/g)].flatMap(([digits]) => [Number(digits), Number(digits) + 1])], tried) ?? 1;
     default: throw new Error(`${table.name}.${name} is of type ${type}: teach valueFor what that is`);
   }
 }

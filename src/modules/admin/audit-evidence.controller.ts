@@ -51,9 +51,9 @@ export class AuditEvidenceController {
   /** Proves that an event is in the log. */
   @Get('proofs/inclusion')
   @Access.scopes('audit:read')
-  async inclusion(@CurrentCaller() caller: Caller, @Query() { sequence, event_id: id, tree_size: size }: InclusionQuery): Promise<InclusionProofDto> {
+  async inclusion(@CurrentCaller() caller: Caller, @Query() { sequence, event_id: id, tree_size: treeSize, organization }: InclusionQuery): Promise<InclusionProofDto> {
     if ((sequence === undefined) === (id === undefined)) throw nameOneEvent();
-    return InclusionProofDto.of(await this.evidence.inclusion(caller, sequence === undefined ? { id: id! } : { sequence }, size));
+    return InclusionProofDto.of(await this.evidence.inclusion(caller, sequence === undefined ? { id: id! } : { sequence }, { treeSize, organization }));
   }
 
   /** Proves that the log begins with what it was before. */
@@ -71,7 +71,7 @@ export class AuditEvidenceController {
   @Access.scopes('audit:read')
   async export(@CurrentCaller() caller: Caller, @Query() query: ExportQuery, @Res({ passthrough: true }) reply: FastifyReply): Promise<StreamableFile> {
     const { format = 'ndjson', after, organization } = query;
-    const stream = await this.evidence.export(caller, { format, after, isAll: organization === 'all' });
+    const stream = await this.evidence.export(caller, { format, after, organization });
     const name = `audit-${nowDate().toISOString().slice(0, 19).replaceAll(':', '')}.${format}`;
     void reply.header('content-disposition', `attachment; filename="${name}"`);
     return new StreamableFile(stream, { type: format === 'csv' ? 'text/csv; charset=utf-8; header=present' : 'application/x-ndjson' });

@@ -62,6 +62,10 @@ export class InclusionQuery {
   /** In the log as it was with so many events. When left out: as it was last signed. */
   @IsOmittable() @Type(() => Number) @IsInt() @Min(1) @Max(LARGEST_SIZE)
   tree_size?: number;
+
+  /** `all`: an event of any organization, or of the installation itself, for platform administrators. */
+  @IsOmittable() @IsIn(['all'])
+  organization?: 'all';
 }
 
 export class ConsistencyQuery {

@@ -40,6 +40,8 @@ export class AuditKeys {
 
   /** Makes the key that signs from now on, and retires the one before. */
   async replace(manager: EntityManager): Promise<AuditKey> {
+    // Two at a time would leave two that sign.
+    await manager.query(`SELECT pg_advisory_xact_lock(hashtext('audit key'))`);
     const { privateKey, publicKey } = generateKeyPairSync('ed25519');
     const text = verifierKey(this.origin, publicKey);
     const { keyHash } = readVerifierKey(text)!;

@@ -16,7 +16,7 @@ export const auditLogIncomplete = (finding: string) =>
   new DomainError('conflict', 'audit_log_incomplete', 'The audit log no longer holds all that this proof is made of.', { cause: new Error(finding) });
 
 export const auditEventNotFound = () =>
-  new DomainError('not_found', 'audit_event_not_found', 'There is no such event in this log.');
+  new DomainError('not_found', 'audit_event_not_found', 'There is no such event in the audit log.');
 
 export const noCheckpoint = () =>
   new DomainError('not_found', 'no_checkpoint', 'The audit log has not been signed yet, or is no longer what was signed.');
@@ -26,3 +26,10 @@ export const sizeOutOfRange = (size: number) =>
 
 export const notYetInTree = (sequence: number, size: number) =>
   new DomainError('invalid', 'not_in_tree', `The event ${sequence} is not among the first ${size} of the log.`);
+
+/** Who follows the log may have been sent more than this database has: it was restored from a copy. */
+export const auditPositionUnknown = () =>
+  new DomainError('invalid', 'audit_position_unknown', 'The log does not go as far as this event; look for yourself what it has, and follow it without a position.');
+
+export const tooManyAuditStreams = () =>
+  new DomainError('unavailable', 'too_many_audit_streams', 'As many follow the log here as this server has room for; try again in a while.', { retryAfterSeconds: 10 });

@@ -1,8 +1,11 @@
 import { Global, Module } from '@nestjs/common';
 import { RefusalRecorder } from '../../platform/http/refusal-recorder.js';
+import { AuditFeed } from './audit-feed.service.js';
 import { AuditHealth } from './audit-health.service.js';
+import { AuditIndex } from './audit-index.service.js';
 import { AuditKeys } from './audit-keys.service.js';
 import { AuditLog } from './audit-log.service.js';
+import { AuditSearch } from './audit-search.service.js';
 import { CheckpointDelivery } from './checkpoint-delivery.service.js';
 import { CheckpointFile } from './checkpoint-file.service.js';
 import { Checkpoints } from './checkpoints.service.js';
@@ -16,9 +19,9 @@ import { RequestRefusals } from './request-refusals.service.js';
 @Global()
 @Module({
   providers: [
-    AuditLog, AuditHealth, AuditKeys, CheckpointDelivery, CheckpointFile, Checkpoints, Endings, LogExport, LogHashes, LogProofs, RecordedDecisions,
-    { provide: RefusalRecorder, useClass: RequestRefusals },
+    AuditFeed, AuditHealth, AuditIndex, AuditKeys, AuditLog, AuditSearch, CheckpointDelivery, CheckpointFile, Checkpoints, Endings, LogExport, LogHashes, LogProofs,
+    RecordedDecisions, { provide: RefusalRecorder, useClass: RequestRefusals },
   ],
-  exports: [AuditKeys, AuditLog, Checkpoints, Endings, LogExport, LogProofs, RecordedDecisions, RefusalRecorder],
+  exports: [AuditFeed, AuditKeys, AuditLog, AuditSearch, Checkpoints, Endings, LogExport, LogProofs, RecordedDecisions, RefusalRecorder],
 })
 export class AuditModule {}

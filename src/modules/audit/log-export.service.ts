@@ -7,12 +7,10 @@ import type { StoredCheckpoint } from './checkpoints.service.js';
 import { csvHeader, csvRow } from './csv-row.js';
 import { auditLogIncomplete } from './audit.errors.js';
 import { checkpointLine, EXPORT_FORMAT, eventLine, headerLine, hiddenLine } from './export-format.js';
+import type { LogReach } from './logged-event.js';
 import { LogHashes } from './log-hashes.service.js';
 import { EMPTY_FRONTIER, extend, rootHash } from './merkle-log.js';
 import type { Subtree } from './merkle-proof.js';
-
-/** Whose events: those of one organization, or all. */
-export type ExportReach = { readonly organizationId: string } | 'all';
 
 /** Events read at a time. A power of two, so that what is hidden in one page is never more than one subtree. */
 const PAGE = 4096;
@@ -35,7 +33,7 @@ export class LogExport {
    * @param after how many events the reader has already
    * @throws DomainError `audit_log_incomplete`
    */
-  async *verifiable(reach: ExportReach, checkpoint: StoredCheckpoint, after = 0): AsyncGenerator<string> {
+  async *verifiable(reach: LogReach, checkpoint: StoredCheckpoint, after = 0): AsyncGenerator<string> {
     yield `${headerLine({
       format: EXPORT_FORMAT, origin: this.keys.origin, organization_id: reach === 'all' ? null : reach.organizationId,
       first: after, frontier: (await this.hashes.frontierAt(after)).hashes, size: checkpoint.size, exported_at: nowDate().toISOString(),
@@ -45,14 +43,14 @@ export class LogExport {
   }
 
   /** The same events as a table for people and spreadsheets (RFC 4180). It proves nothing. */
-  async *table(reach: ExportReach, size: number, after = 0): AsyncGenerator<string> {
+  async *table(reach: LogReach, size: number, after = 0): AsyncGenerator<string> {
     yield csvHeader();
     for await (const page of this.pages(reach, after, size)) {
       yield page.map(({ sequence, body }) => (body === null ? '' : csvRow(Number(sequence), body))).join('');
     }
   }
 
-  private async *pages(reach: ExportReach, start: number, end: number): AsyncGenerator<Row[]> {
+  private async *pages(reach: LogReach, start: number, end: number): AsyncGenerator<Row[]> {
     const organizationId = reach === 'all' ? null : reach.organizationId;
     for (let from = start; from < end;) {
       const to = Math.min(end, (Math.floor(from / PAGE) + 1) * PAGE);

@@ -2,11 +2,9 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { auditEventNotFound, noCheckpoint, notYetInTree, sizeOutOfRange } from './audit.errors.js';
 import { Checkpoints, type StoredCheckpoint } from './checkpoints.service.js';
+import type { LogReach } from './logged-event.js';
 import { LogHashes } from './log-hashes.service.js';
 import { consistencyPlan, inclusionPlan } from './merkle-proof.js';
-
-/** One event, by its sequence number or its id. */
-export type EventName = { readonly sequence: number } | { readonly id: string };
 
 export interface InclusionProof {
   readonly sequence: number;
@@ -34,12 +32,12 @@ export class LogProofs {
   constructor(private readonly dataSource: DataSource, private readonly hashes: LogHashes, private readonly checkpoints: Checkpoints) {}
 
   /**
-   * @param organizationId whose event it has to be; `all` for any
+   * @param reach whose event it has to be
    * @param treeSize of which log; of the last one that was signed, or one that is signed now, when left out
    * @throws DomainError `audit_event_not_found`, `not_in_tree`, `size_out_of_range`, `no_checkpoint`, `audit_log_incomplete`
    */
-  async inclusion(organizationId: string | 'all', name: EventName, treeSize?: number): Promise<InclusionProof> {
-    const { sequence, leafHash, body } = await this.find(organizationId, name);
+  async inclusion(reach: LogReach, sequence: number, treeSize?: number): Promise<InclusionProof> {
+    const { leafHash, body } = await this.find(reach, sequence);
     const checkpoint = treeSize === undefined ? await this.covering(sequence) : await this.checkpointOf(treeSize);
     const size = treeSize ?? checkpoint!.size;
     if (size > await this.size()) throw sizeOutOfRange(await this.size());
@@ -64,13 +62,11 @@ export class LogProofs {
     };
   }
 
-  private async find(organizationId: string | 'all', name: EventName): Promise<{ sequence: number; leafHash: string; body: string }> {
-    const [condition, value] = 'sequence' in name ? ['sequence = $1', name.sequence] : ['event_id = $1', name.id];
-    const [row] = await this.dataSource.query<{ sequence: string; leaf_hash: Buffer; body: string }[]>(
-      `SELECT sequence, leaf_hash, body FROM audit_events WHERE ${condition} AND ($2::uuid IS NULL OR organization_id = $2)`,
-      [value, organizationId === 'all' ? null : organizationId]);
+  private async find(reach: LogReach, sequence: number): Promise<{ leafHash: string; body: string }> {
+    const [row] = await this.dataSource.query<{ leaf_hash: Buffer; body: string }[]>(
+      'SELECT leaf_hash, body FROM audit_events WHERE sequence = $1 AND ($2::uuid IS NULL OR organization_id = $2)', [sequence, reach === 'all' ? null : reach.organizationId]);
     if (!row) throw auditEventNotFound();
-    return { sequence: Number(row.sequence), leafHash: row.leaf_hash.toString('base64'), body: row.body };
+    return { leafHash: row.leaf_hash.toString('base64'), body: row.body };
   }
 
   private async covering(sequence: number): Promise<StoredCheckpoint> {

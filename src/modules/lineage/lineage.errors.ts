@@ -6,6 +6,9 @@ export const taskNotFound = () =>
 export const taskCancelled = () =>
   new DomainError('conflict', 'task_cancelled', 'This task was cancelled, or one that it is part of was.');
 
+export const taskChainTooLarge = (most: number) =>
+  new DomainError('invalid', 'task_chain_too_large', `More than ${most} tasks belong to this one; ask for those of a task below it, or for one task at a time.`);
+
 // What follows is about a token that somebody asks about, not about their own. `reasons` says what is wrong, for programs.
 
 /** @param reasons `token_unknown` for one that is not ours, an expired JWT, and one that is not the caller's to see; else why it is not active */

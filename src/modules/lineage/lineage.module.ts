@@ -7,6 +7,7 @@ import { TasksModule } from '../tasks/tasks.module.js';
 import { ToolsModule } from '../tools/tools.module.js';
 import { AgentInfo } from './agent-info.service.js';
 import { TaskAdministration } from './task-administration.service.js';
+import { TaskChains } from './task-chain.service.js';
 import { TaskDirectory } from './task-directory.service.js';
 import { TaskTrail } from './task-trail.service.js';
 import { TaskTrees } from './task-tree.service.js';
@@ -19,6 +20,7 @@ import { VerificationController } from './verification.controller.js';
 @Module({
   imports: [ScopesModule, ToolsModule, ClientsModule, AgentsModule, PoliciesModule, TasksModule],
   controllers: [TasksController, VerificationController],
-  providers: [TaskDirectory, TaskAdministration, TaskTrees, TaskTrail, TokenVerification, ToolAccess, AgentInfo],
+  providers: [TaskDirectory, TaskAdministration, TaskTrees, TaskTrail, TaskChains, TokenVerification, ToolAccess, AgentInfo],
+  exports: [TaskChains],
 })
 export class LineageModule {}

@@ -36,6 +36,11 @@ export class AccessTokenAuthenticator extends CallerAuthenticator {
     return callerOf(found.claims, found.standing);
   }
 
+  async authenticateAgain(authorization: string): Promise<Caller | undefined> {
+    const found = await this.verifier.findLive(authorization.slice(authorization.indexOf(' ') + 1));
+    return found && callerOf(found.claims, found.standing);
+  }
+
   private async checkBinding(request: AuthenticatedRequest, scheme: string, token: string, { cnf, client_id: clientId }: AccessTokenClaims): Promise<void> {
     if (scheme === 'bearer') {
       if (cnf) throw invalidToken();

@@ -7,6 +7,7 @@ import { CreateTasks1764500000000 } from '../../../migrations/1764500000000-crea
 import { IndexLineage1764600000000 } from '../../../migrations/1764600000000-index-lineage.js';
 import { AddLaunchReason1764700000000 } from '../../../migrations/1764700000000-add-launch-reason.js';
 import { ProveAudit1764800000000 } from '../../../migrations/1764800000000-prove-audit.js';
+import { IndexAuditParties1764900000000 } from '../../../migrations/1764900000000-index-audit-parties.js';
 
 /** Every migration, oldest first. A released one is never edited. */
 export const migrations = [
@@ -19,4 +20,5 @@ export const migrations = [
   IndexLineage1764600000000,
   AddLaunchReason1764700000000,
   ProveAudit1764800000000,
+  IndexAuditParties1764900000000,
 ];

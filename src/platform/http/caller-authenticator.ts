@@ -15,4 +15,13 @@ export abstract class CallerAuthenticator {
    * @throws DomainError `invalid_token`, `invalid_dpop_proof` when it carries bad ones
    */
   abstract authenticate(request: AuthenticatedRequest): Promise<Caller | undefined>;
+
+  /**
+   * Who calls with these credentials now, of a request that was authenticated when it began and is still being answered. Proof of
+   * possession was given then.
+   *
+   * @param authorization its header
+   * @returns undefined when they are no longer good
+   */
+  abstract authenticateAgain(authorization: string): Promise<Caller | undefined>;
 }

@@ -29,9 +29,11 @@ export class RequestObserver {
     const path = query < 0 ? url : url.slice(0, query);
     response.once('close', () => {
       const milliseconds = performance.now() - started;
-      const status = response.writableFinished ? response.statusCode : CLIENT_CLOSED_REQUEST;
+      // A stream of events has no end but that somebody hangs up, and takes as long as they care to listen.
+      const isStream = String(response.getHeader('content-type')).startsWith('text/event-stream');
+      const status = response.writableFinished || isStream ? response.statusCode : CLIENT_CLOSED_REQUEST;
       const route = routeClass(path);
-      this.metrics.requestAnswered(route, method, status, milliseconds / 1000);
+      if (!isStream) this.metrics.requestAnswered(route, method, status, milliseconds / 1000);
       this.write(route, method, path, status, milliseconds, context);
     });
   }
