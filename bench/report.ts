@@ -1,3 +1,4 @@
+import { SEARCH_AIM, type SearchSeries } from './audit-search.js';
 import { DECISION_AIMS, type DecisionSeries } from './decisions.js';
 import { WORKLOADS, type Measurement, type Workload } from './load.js';
 import type { TargetName } from './targets.js';
@@ -57,6 +58,17 @@ export function decisionAims(series: readonly DecisionSeries[]): Aim[] {
     const value = median(p50) / 1000;
     return { text: `decision with ${policies} policies, p50 ms ≤ ${limit}`, value, isMet: value <= limit };
   });
+}
+
+/** Searches of the audit log: how long the first page takes, by what is looked for. */
+export function searchTable(series: readonly SearchSeries[]): string {
+  const cell = (text: string): string => text.padStart(10);
+  const rows = series.map(({ what, p50, p95, p99 }) => `${what.padEnd(28)}${[p50, p95, p99].map((value) => cell(value.toFixed(1))).join('')}`);
+  return ['', `searches of the audit log, ${series[0]?.events ?? 0} events`, `${''.padEnd(28)}${['p50 ms', 'p95 ms', 'p99 ms'].map(cell).join('')}`, ...rows].join('\n');
+}
+
+export function searchAims(series: readonly SearchSeries[]): Aim[] {
+  return series.map(({ what, p95 }) => ({ text: `audit log searched for ${what}, p95 ms ≤ ${SEARCH_AIM}`, value: p95, isMet: p95 <= SEARCH_AIM }));
 }
 
 interface Aim { readonly text: string; readonly value: number; readonly isMet: boolean }

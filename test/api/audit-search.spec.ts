@@ -37,7 +37,7 @@ beforeAll(async () => {
   member = (await signIn(server, person)).accessToken;
   [first, second] = [await agent(), await agent()];
   trip = await takeTrip();
-}, 60_000);
+});
 afterAll(() => server.stop());
 
 async function agent(): Promise<Agent> {

@@ -20,7 +20,7 @@ beforeAll(async () => {
   administrator = (await signIn(server, ADMIN)).accessToken;
   operator = await bootstrapToken(server);
   organizationId = (await call<{ organization: { id: string } }>(server, 'GET', '/api/auth/me', { token: administrator })).body.organization.id;
-}, 60_000);
+});
 afterAll(() => server.stop());
 
 afterEach(async () => {
@@ -197,4 +197,4 @@ it('a server that stops ends its streams, and does not wait for them', async () 
   } finally {
     await own.stop();
   }
-}, 60_000);
+});
