@@ -1,4 +1,5 @@
 import { SEARCH_AIM, type SearchSeries } from './audit-search.js';
+import { VERIFICATION_AIM, type Verification } from './audit-verification.js';
 import { DECISION_AIMS, type DecisionSeries } from './decisions.js';
 import { WORKLOADS, type Measurement, type Workload } from './load.js';
 import type { TargetName } from './targets.js';
@@ -69,6 +70,13 @@ export function searchTable(series: readonly SearchSeries[]): string {
 
 export function searchAims(series: readonly SearchSeries[]): Aim[] {
   return series.map(({ what, p95 }) => ({ text: `audit log searched for ${what}, p95 ms ≤ ${SEARCH_AIM}`, value: p95, isMet: p95 <= SEARCH_AIM }));
+}
+
+export function verificationAims({ events, seconds, megabytes }: Verification): Aim[] {
+  return [
+    { text: `an export of ${events} events verified, s ≤ ${VERIFICATION_AIM.seconds} a million`, value: seconds, isMet: seconds <= VERIFICATION_AIM.seconds * events / 1_000_000 },
+    { text: `… and the most memory that it held, MB ≤ ${VERIFICATION_AIM.megabytes}`, value: megabytes, isMet: megabytes <= VERIFICATION_AIM.megabytes },
+  ];
 }
 
 interface Aim { readonly text: string; readonly value: number; readonly isMet: boolean }
