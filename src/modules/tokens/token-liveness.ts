@@ -48,8 +48,8 @@ export function deadBecause(at: string): string {
 export function standingOfAll(set: string, at: string): string {
   return `judged AS MATERIALIZED (
     SELECT t.token_id, t.ancestors, CASE ${ownDeaths(at)} END AS own_death, ${endsWhatIsBelow('t', '', at)} AS ends_below
-    FROM (SELECT token_id FROM ${set} UNION SELECT unnest(lower.ancestors) FROM ${set} JOIN tokens lower ON lower.token_id = ${set}.token_id) one
-    JOIN tokens t ON t.token_id = one.token_id ${LIVENESS_JOINS}),
+    FROM ${tokensById(`(SELECT token_id FROM ${set} UNION SELECT unnest(lower.ancestors) FROM ${tokensById(`(SELECT token_id FROM ${set})`, 'lower')})`, 't')}
+    ${LIVENESS_JOINS}),
   fallen AS MATERIALIZED (
     SELECT DISTINCT lower.token_id FROM judged lower CROSS JOIN LATERAL unnest(lower.ancestors) AS up (id) LEFT JOIN judged above ON above.token_id = up.id
     WHERE above.token_id IS NULL OR above.ends_below),
