@@ -90,4 +90,4 @@ it('any body of any route gets an answer that is no defect: done, or refused wit
   // What was tried has left the server able to serve, and no defect in its log.
   expect((await call(server, 'GET', '/api/auth/me', { token })).status).toBe(200);
   expect(server.output()).not.toMatch(/"level":"(error|fatal)"|a request failed because of a defect/);
-}, 60_000);
+});

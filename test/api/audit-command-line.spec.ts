@@ -15,7 +15,7 @@ beforeAll(async () => {
   server = await startServer();
   writeFileSync(at('secret'), `${server.clientSecret}\n`);
   writeFileSync(at('wrong'), `it's the wrong one: 100%!`);
-}, 60_000);
+});
 afterAll(async () => {
   await server.stop();
   rmSync(folder, { recursive: true, force: true });

@@ -17,7 +17,7 @@ let token: string;
 beforeAll(async () => {
   server = await startApplication();
   token = await bootstrapToken(server);
-}, 60_000);
+});
 afterAll(() => server.stop());
 
 async function get<T>(path: string) {

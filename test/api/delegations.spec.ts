@@ -27,7 +27,7 @@ beforeAll(async () => {
     const { body } = await post(server, '/api/oauth/token', { grant_type: 'client_credentials' }, { basic: [agent.clientId, agent.clientSecret] });
     return { ...agent, token: String(body['access_token']) };
   }));
-}, 60_000);
+});
 afterAll(() => server.stop());
 
 const delegate = (token: string, body: object) => call<Delegation & { code?: string; widenings?: object[] }>(server, 'POST', '/api/delegations', { token, body });

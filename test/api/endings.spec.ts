@@ -20,7 +20,7 @@ beforeAll(async () => {
   admin = (await signIn(server, ADMIN)).accessToken;
   await call(server, 'POST', '/api/scopes', { token: admin, body: { name: 'trips:read', description: 'Trips' } });
   await call(server, 'POST', '/api/resources', { token: admin, body: { identifier: API, name: 'Trips', scopes: ['trips:read'] } });
-}, 60_000);
+});
 afterAll(() => server.stop());
 
 async function agent(): Promise<Agent> {

@@ -22,7 +22,7 @@ beforeAll(async () => {
   }));
   tools = Object.fromEntries(made);
   for (const id of Object.values(tools)) await call(server, 'POST', `/api/agents/${agent.clientId}/tools/${id}`, { token });
-}, 60_000);
+});
 afterAll(() => server.stop());
 
 const ask = (form: Record<string, string> = {}) => post(server, '/api/oauth/token', { grant_type: 'client_credentials', ...form }, { basic: [agent.clientId, agent.clientSecret] });

@@ -11,7 +11,7 @@ interface Rotation { change: string; algorithm: string; kid: string; supersedes:
 
 let server: TestApplication;
 
-beforeAll(async () => { server = await startApplication(); }, 60_000);
+beforeAll(async () => { server = await startApplication(); });
 afterAll(() => server.stop());
 
 async function keys(): Promise<Key[]> {

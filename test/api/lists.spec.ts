@@ -48,7 +48,7 @@ beforeAll(async () => {
   [organizationId, ownId] = [me.organization.id, me.subject];
   lists = (await describedOperations(server)).filter(({ method, queryParameters }) => method === 'GET' && queryParameters.some(({ name }) => name === 'cursor'));
   for (let index = 0; index < 3; index += 1) for (const grow of Object.values(GROW)) await grow(index);
-}, 60_000);
+});
 
 afterAll(() => server.stop());
 

@@ -23,7 +23,7 @@ beforeAll(async () => {
   other = await organization('Other', person.id);
   const stranger = await addPerson(server, operator, 'member');
   foreign = await organization('Foreign', stranger.id);
-}, 60_000);
+});
 afterAll(() => server.stop());
 
 async function organization(name: string, ownerUserId: string): Promise<string> {

@@ -43,7 +43,7 @@ beforeAll(async () => {
   [agent, helper] = await Promise.all([registerAgent(server, { scopes: SCOPES, redirect_uris: [CALLBACK] }), registerAgent(server, { scopes: SCOPES })]);
   const { body } = await call(server, 'POST', '/api/tools', { token, body: { name: 'forecast', description: 'A tool.', permissions_required: ['weather:read'], cost_usd: '0.01' } });
   await call(server, 'POST', `/api/agents/${agent.clientId}/tools/${String(body['id'])}`, { token });
-}, 60_000);
+});
 afterAll(() => server.stop());
 
 const ask = (form: Record<string, string> = {}, by = agent) => post(server, '/api/oauth/token', { grant_type: 'client_credentials', ...form }, { basic: [by.clientId, by.clientSecret] });

@@ -20,7 +20,7 @@ let names = 0;
 beforeAll(async () => {
   server = await startApplication();
   operator = await bootstrapToken(server);
-}, 60_000);
+});
 afterAll(() => server.stop());
 
 function send<Body = Record<string, unknown>>(path: string, body: unknown, token?: string) {

@@ -19,7 +19,7 @@ describe('scopes that the operator keeps in a file', () => {
     define('{ name: files:read, description: "Read files." }', '{ name: files:all, implies: [files:read] }', '{ name: files:delete, requires_approval: true }');
     server = await startServer({ environment: { LEGATE_SCOPES_FILE: file } });
     admin = await bootstrapToken(server);
-  }, 60_000);
+  });
   afterAll(async () => {
     await server.stop();
     rmSync(folder, { recursive: true, force: true });

@@ -36,7 +36,7 @@ beforeAll(async () => {
   person = await addPerson(server, admin, 'member');
   member = (await signIn(server, person)).accessToken;
   agents = await Promise.all([0, 1, 2].map(() => agent()));
-}, 60_000);
+});
 afterAll(() => server.stop());
 
 async function agent(): Promise<Agent> {

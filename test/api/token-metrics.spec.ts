@@ -16,7 +16,7 @@ beforeAll(async () => {
   server = await startApplication({ LOG_LEVEL: 'silent' });
   operator = await bootstrapToken(server);
   agent = await given('/api/auth/register', { name: 'counted', password: PASSWORD, scopes: ['weather:read'] }, operator);
-}, 60_000);
+});
 afterAll(() => server.stop());
 
 function send<Body = Record<string, unknown>>(path: string, body?: unknown, token?: string) {

@@ -16,7 +16,7 @@ let operator: string;
 beforeAll(async () => {
   server = await startApplication();
   operator = await bootstrapToken(server);
-}, 60_000);
+});
 afterAll(() => server.stop());
 
 let names = 0;

@@ -9,7 +9,7 @@ describe('tools over the REST API', () => {
   beforeAll(async () => {
     server = await startServer();
     admin = await bootstrapToken(server);
-  }, 60_000);
+  });
   afterAll(() => server.stop());
 
   const send = (method: string, path: string, body?: unknown, token = admin): Promise<Answer> => call(server, method, path, { token, body });

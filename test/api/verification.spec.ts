@@ -52,7 +52,7 @@ beforeAll(async () => {
   resourceServer = await machine(serving.clientId, serving.clientSecret!);
   const other = await registerClient(server, { grant_types: ['client_credentials'], scopes: ['agents:read'] });
   stranger = await machine(other.clientId, other.clientSecret!);
-}, 60_000);
+});
 afterAll(() => server.stop());
 
 async function machine(id: string, secret: string): Promise<Agent> {

@@ -16,7 +16,7 @@ describe('the best current practice of OAuth security (RFC 9700)', () => {
     server = await startServer();
     const { clientId, clientSecret } = await registerClient(server, { ...WEB_CLIENT, post_logout_redirect_uris: [GOODBYE] });
     basic = [clientId, clientSecret!];
-  }, 60_000);
+  });
   afterAll(() => server.stop());
 
   const verifier = randomBytes(32).toString('base64url');
@@ -122,7 +122,7 @@ describe('the best current practice of OAuth security (RFC 9700)', () => {
 describe('the cookies of a server under https', () => {
   let server: TestServer;
   const issuer = 'https://auth.example.com';
-  beforeAll(async () => { server = await startServer({ environment: { LEGATE_ISSUER: issuer } }); }, 60_000);
+  beforeAll(async () => { server = await startServer({ environment: { LEGATE_ISSUER: issuer } }); });
   afterAll(() => server.stop());
 
   /** As the proxy in front of it would ask. */

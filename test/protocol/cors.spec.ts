@@ -15,7 +15,7 @@ describe('scripts of other origins', () => {
       grant_types: ['authorization_code', 'refresh_token'], redirect_uris: [`${APP}/callback`], scopes: ['openid', 'agents:read'], token_endpoint_auth_method: 'none',
     });
     spa = clientId;
-  }, 60_000);
+  });
   afterAll(() => server.stop());
 
   const preflight = (path: string, method: string, headers = 'authorization,dpop') =>

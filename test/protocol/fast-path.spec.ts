@@ -55,7 +55,7 @@ describe('the fast path', () => {
     expect(made.status).toBe(201);
     delegation = String(made.body['id']);
     await call(server, 'POST', '/api/delegations', { token, body: { principal_id: agent[0], agent_id: limited[0], scopes: ['fast:read'], max_uses: 2 } });
-  }, 60_000);
+  });
   afterAll(() => server.stop());
 
   async function client(metadata: Record<string, unknown>): Promise<[string, string]> {

@@ -27,7 +27,7 @@ describe('the keys that a client serves itself (jwks_uri)', () => {
     await once(site, 'listening');
     origin = `http://127.0.0.1:${(site.address() as AddressInfo).port}`;
     pages.set('/jwks', keySet());
-  }, 60_000);
+  });
   beforeEach(() => { asked = []; });
   afterAll(async () => {
     site.closeAllConnections();

@@ -22,7 +22,7 @@ describe('introspection (RFC 7662)', () => {
     await call(server, 'POST', '/api/scopes', { token: admin, body: { name: 'introspected:read', description: 'Read.' } });
     await call(server, 'POST', '/api/resources', { token: admin, body: { identifier: API, name: 'An API', scopes: ['introspected:read'] } });
     owner = await machine({ scopes: ['weather:read', 'introspected:read'] });
-  }, 60_000);
+  });
   afterAll(() => server.stop());
 
   async function machine(metadata: Record<string, unknown>): Promise<[string, string]> {

@@ -15,7 +15,7 @@ describe('clients that prove themselves with a key (RFC 7523 section 2.2)', () =
   beforeAll(async () => {
     server = await startServer();
     registered = await registerKeyClient(server);
-  }, 60_000);
+  });
   afterAll(() => server.stop());
 
   const ask = (assertion: string, more: Record<string, string> = {}) =>

@@ -18,7 +18,7 @@ describe('pushed authorization requests (RFC 9126)', () => {
     const two = await registerClient(server, { ...WEB_CLIENT, require_pushed_authorization_requests: true });
     [clientId, basic] = [one.clientId, [one.clientId, one.clientSecret!]];
     [strictId, strict] = [two.clientId, [two.clientId, two.clientSecret!]];
-  }, 60_000);
+  });
   afterAll(() => server.stop());
 
   const verifier = randomBytes(32).toString('base64url');

@@ -16,7 +16,7 @@ describe('revocation (RFC 7009)', () => {
   beforeAll(async () => {
     server = await startApplication();
     owner = await machine();
-  }, 60_000);
+  });
   afterAll(() => server.stop());
 
   async function machine(metadata: Record<string, unknown> = {}): Promise<[string, string]> {

@@ -39,7 +39,7 @@ beforeAll(async () => {
     grant_types: ['authorization_code', 'refresh_token'], redirect_uris: [CALLBACK], token_endpoint_auth_method: 'none', scopes: ['openid', 'offline_access', ...all],
   });
   web = { clientId, redirectUri: CALLBACK };
-}, 60_000);
+});
 afterAll(() => server.stop());
 
 async function made(path: string, body: object): Promise<string> {

@@ -20,7 +20,7 @@ describe('what may be used once is used once, by however many at once and on whi
     nodes = process.env['TEST_DATABASE_URL'] ? [server, await startServer({ beside: server })] : [server];
     registered = await registerClient(server, WEB_CLIENT);
     basic = [registered.clientId, registered.clientSecret!];
-  }, 60_000);
+  });
 
   afterAll(async () => {
     for (const node of [...nodes].reverse()) await node.stop();

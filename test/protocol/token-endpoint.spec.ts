@@ -14,7 +14,7 @@ describe('the token endpoint (RFC 6749 section 3.2)', () => {
     server = await startServer();
     const { clientId, clientSecret } = await registerClient(server, MACHINE_CLIENT);
     basic = [clientId, clientSecret!];
-  }, 60_000);
+  });
   afterAll(() => server.stop());
 
   const authorization = () => `Basic ${Buffer.from(basic.map(encodeURIComponent).join(':')).toString('base64')}`;

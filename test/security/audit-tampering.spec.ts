@@ -36,7 +36,7 @@ beforeAll(async () => {
   const { body } = await call<{ data: { verifier_key: string }[] }>(server, 'GET', '/api/admin/audit/keys', { token });
   writeFileSync(keyFile, body.data.map(({ verifier_key: key }) => `${key}\n`).join(''));
   await remember();
-}, 60_000);
+});
 
 afterAll(async () => {
   await server.stop();

@@ -30,7 +30,7 @@ describe('what is ended stays ended, whoever was asking for more at that moment'
     admin = await bootstrapToken(server);
     const { clientId, clientSecret } = await registerClient(server, WEB_CLIENT);
     client = { clientId, basic: [clientId, clientSecret!] };
-  }, 60_000);
+  });
 
   afterAll(async () => {
     for (const node of [...nodes].reverse()) await node.stop();
@@ -249,5 +249,5 @@ describe('what is ended stays ended, whoever was asking for more at that moment'
     expect(asked.html).toContain('id="login-submit"');
     // And nothing of who signs in afterwards, be it in the same second.
     expect(await stillActive([(await getTokens(person)).accessToken])).toHaveLength(nodes.length);
-  }, 60_000);
+  });
 });

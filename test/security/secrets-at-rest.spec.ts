@@ -20,7 +20,7 @@ describe('a secret', () => {
     // The embedded database belongs to one process.
     await server.kill();
     stored = await everyRow(server);
-  }, 60_000);
+  });
   afterAll(() => server.stop());
 
   it('is in no table in the clear, nor in hexadecimal', () => {

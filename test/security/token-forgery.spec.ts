@@ -34,7 +34,7 @@ describe('tokens that are not what they seem', () => {
     attacker = { key: privateKey, jwk: publicKey.export({ format: 'jwk' }) as Json };
     lure = createServer((_request, response) => { lured += 1; response.end(JSON.stringify({ keys: [{ ...attacker.jwk, kid: 'lure', alg: 'ES256' }] })); }).listen(0, '127.0.0.1');
     await once(lure, 'listening');
-  }, 60_000);
+  });
 
   afterAll(async () => {
     lure.close();
@@ -200,5 +200,5 @@ describe('tokens that have expired', () => {
     } finally {
       await server.stop();
     }
-  }, 60_000);
+  });
 });

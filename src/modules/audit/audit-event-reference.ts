@@ -49,7 +49,7 @@ export function auditEventReference(): string {
     'the order of their commits (`sequence`, which is beside the event, as are the columns to search by). The text of each event is kept to the letter',
     'in `body`; SHA-256 of a zero byte and that text is a leaf of one Merkle tree over all events (RFC 6962 section 2.1), whose head, in `audit_heads`,',
     'moves in the same transaction. Recomputing it finds an event that was altered, is missing or stands elsewhere; that the log was not rewritten',
-    'whole, only a head that is kept elsewhere can show.',
+    'whole, only a signed head that is kept elsewhere can show: [how](how-to/prove-the-audit-log.md).',
     '',
     '## What every event says',
     '',

@@ -31,7 +31,7 @@ beforeAll(async () => {
   // One of a client and person that had no other since, then very many, all of them over.
   await issue('rare', person, 1, 20);
   await issue('busy', newId(), LOOKED_AT + 9, 10);
-}, 60_000);
+});
 afterAll(() => database.drop());
 
 /** Tokens that were issued so many minutes ago, and are over but for the first of each. */

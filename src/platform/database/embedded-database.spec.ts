@@ -25,7 +25,7 @@ describe('the embedded database', () => {
     const { instance, close } = await openEmbeddedDatabase(made);
     await instance.exec('CREATE TABLE notes (text text); INSERT INTO notes VALUES ($$kept$$)');
     await close();
-  }, 60_000);
+  });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
   beforeEach(() => {
     dataDir = mkdtempSync(join(folder, 'copy-'));
@@ -37,7 +37,7 @@ describe('the embedded database', () => {
     const { instance, close } = await openEmbeddedDatabase(made);
     expect((await instance.query('SELECT text FROM notes')).rows).toEqual([{ text: 'kept' }]);
     await close();
-  }, 60_000);
+  });
 
   it('belongs to one process: a second on the same folder is refused in one clear sentence and changes nothing', async () => {
     const first = await openEmbeddedDatabase(dataDir);
@@ -45,12 +45,12 @@ describe('the embedded database', () => {
     expect(refusal).toContain(`Another process is using ${join(dataDir, 'db')}. Stop it, or set LEGATE_DATA_DIR to another folder.`);
     expect((await first.instance.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
     await first.close();
-  }, 60_000);
+  });
 
   it('can be taken over as soon as it was closed', async () => {
     await (await openEmbeddedDatabase(dataDir)).close();
     await expect(inAnotherProcess(dataDir, `await database.close(); console.log('mine')`)).resolves.toMatchObject({ stdout: 'mine\n' });
-  }, 60_000);
+  });
 
   it('keeps every acknowledged row when its process is killed, and is free again soon', async () => {
     const writer = spawn(process.execPath, ['--input-type=module', '-e', script(`
@@ -70,5 +70,5 @@ describe('the embedded database', () => {
     // One row more may have been written than was said.
     expect(kept!.highest).toBeLessThanOrEqual(acknowledged + 1);
     expect(acknowledged).toBeGreaterThan(20);
-  }, 60_000);
+  });
 });
