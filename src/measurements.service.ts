@@ -1,5 +1,6 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { AuditLog } from './modules/audit/audit-log.service.js';
+import { Checkpoints } from './modules/audit/checkpoints.service.js';
 import { PasswordHasher } from './platform/crypto/password-hasher.js';
 import { DatabasePool } from './platform/database/database-pool.js';
 import { Metrics } from './platform/metrics/metrics.js';
@@ -10,6 +11,7 @@ export class Measurements implements OnModuleInit {
   constructor(
     private readonly metrics: Metrics,
     private readonly audit: AuditLog,
+    private readonly checkpoints: Checkpoints,
     private readonly database: DatabasePool,
     private readonly passwords: PasswordHasher,
   ) {}
@@ -17,6 +19,7 @@ export class Measurements implements OnModuleInit {
   onModuleInit(): void {
     const { pool } = this.database;
     this.audit.observeCommits((batch) => this.metrics.batchCommitted(batch));
+    this.metrics.watchLog(() => this.checkpoints.coverage());
     this.metrics.watchPool(() => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }));
     this.metrics.watchPasswordHashes(() => this.passwords.load);
   }

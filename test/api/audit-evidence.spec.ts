@@ -74,6 +74,17 @@ describe('a checkpoint of the audit log', () => {
   });
 });
 
+describe('the metrics', () => {
+  it('show how much of the log is signed', async () => {
+    const { tree_size: size } = await latest();
+    const text = await (await fetch(`${server.issuer}/metrics`)).text();
+    const [, signed] = /^legate_audit_events\{state="signed"\} (\d+)$/m.exec(text)!;
+    const [, written] = /^legate_audit_events\{state="written"\} (\d+)$/m.exec(text)!;
+    expect(Number(signed)).toBeGreaterThanOrEqual(size);
+    expect(Number(written)).toBeGreaterThanOrEqual(Number(signed));
+  });
+});
+
 describe('a proof from the audit log', () => {
   it('shows that an event is in the log, with nothing but its text, the path and a checkpoint', async () => {
     const { body: proof } = await get<InclusionBody>(`/proofs/inclusion?sequence=${await ownEvent()}`);

@@ -70,9 +70,21 @@ async function closeDialog(page: Page): Promise<void> {
   await page.locator('.modal-ux .close-modal').click();
 }
 
+/** A document as long as ours is rendered only where one looks. */
+async function scrollTo(page: Page, operation: Locator): Promise<void> {
+  await page.evaluate('window.scrollTo(0, 0)');
+  for (let screens = 0; await operation.count() === 0; screens += 1) {
+    if (screens > 200) throw new Error('the operation is nowhere on the page');
+    await page.evaluate('window.scrollBy(0, 300)');
+    await page.waitForTimeout(100);
+  }
+  await operation.scrollIntoViewIfNeeded();
+}
+
 /** Sends a request with the page's own form, as it stands. */
 async function call(page: Page, method: string, path: string): Promise<{ status: number; authorization?: string }> {
   const operation = page.locator(`.opblock-${method}`, { has: page.locator(`[data-path="${path}"]`) });
+  await scrollTo(page, operation);
   if (await operation.locator('.execute').count() === 0) await operation.locator('.opblock-summary-control').click();
   const sent = page.waitForRequest((request) => new URL(request.url()).pathname === path && request.method() === method.toUpperCase());
   await operation.locator('.execute').click();

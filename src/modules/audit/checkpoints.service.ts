@@ -65,6 +65,13 @@ export class Checkpoints implements OnModuleInit {
     return (await reader.query<StoredRow[]>(`SELECT ${COLUMNS} FROM audit_checkpoints WHERE size > $1 ORDER BY size LIMIT $2`, [size, limit])).map(checkpointOf);
   }
 
+  /** How many events there are, and how many the last checkpoint covers. When the second stays behind, the log is not signed any more. */
+  async coverage(): Promise<{ written: number; signed: number }> {
+    const [row] = await this.dataSource.query<{ written: string; signed: string }[]>(
+      `SELECT size AS written, coalesce((SELECT max(size) FROM audit_checkpoints), 0) AS signed FROM audit_heads WHERE log = 'main'`);
+    return { written: Number(row?.written ?? 0), signed: Number(row?.signed ?? 0) };
+  }
+
   /** One for the log as it is now, unless there is one. Undefined for an empty log, and for one that may not be signed. */
   async upToDate(): Promise<StoredCheckpoint | undefined> {
     return this.dataSource.transaction((manager) => this.write(manager));

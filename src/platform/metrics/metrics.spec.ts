@@ -29,6 +29,18 @@ describe('metrics', () => {
     expect(text).toContain('legate_password_hashes{state="waiting"} 7');
   });
 
+  it('of the audit log show what it said last, also while it does not answer', async () => {
+    const metrics = new Metrics();
+    let isThere = true;
+    metrics.watchLog(async () => {
+      if (!isThere) throw new Error('the database is away');
+      return { written: 12, signed: 10 };
+    });
+    expect(await metrics.render()).toContain('legate_audit_events{state="signed"} 10');
+    isThere = false;
+    expect(await metrics.render()).toContain('legate_audit_events{state="written"} 12');
+  });
+
   it('of two applications in one process stay apart', async () => {
     const [one, other] = [new Metrics(), new Metrics()];
     one.tokenDecided('client_credentials', 'issued');

@@ -29,6 +29,14 @@ export interface HashQueueState {
   readonly waiting: number;
 }
 
+/** The audit log, at one moment. */
+export interface LogState {
+  /** Events in it. */
+  readonly written: number;
+  /** Events that its last checkpoint covers. */
+  readonly signed: number;
+}
+
 /** One group commit, from the sending of its statement to its durable end. */
 export interface CommittedBatch {
   /** Records in it. */
@@ -107,6 +115,11 @@ export class Metrics implements OnApplicationShutdown {
     this.watch('legate_password_hashes', 'Password hashes being computed, and waiting for their turn.', () => ({ ...state() }));
   }
 
+  /** Has the audit log asked at each reading. When it does not answer, what it said before stands. */
+  watchLog(state: () => Promise<LogState>): void {
+    this.watch('legate_audit_events', 'Events of the audit log: those in it, and those that its last checkpoint covers.', async () => ({ ...await state() }));
+  }
+
   get contentType(): string {
     return this.registry.contentType;
   }
@@ -120,12 +133,13 @@ export class Metrics implements OnApplicationShutdown {
     this.registry.clear();
   }
 
-  private watch(name: string, help: string, states: () => Record<string, number>): void {
+  private watch(name: string, help: string, states: () => Record<string, number> | Promise<Record<string, number>>): void {
     this.registry.removeSingleMetric(name);
     const gauge: Gauge<'state'> = new Gauge({
       name, help, labelNames: ['state'], registers: [this.registry],
-      collect: () => {
-        for (const [state, value] of Object.entries(states())) gauge.set({ state }, value);
+      collect: async () => {
+        const now = await Promise.resolve().then(states).catch(() => ({}));
+        for (const [state, value] of Object.entries(now)) gauge.set({ state }, value);
       },
     });
   }
