@@ -29,6 +29,8 @@ export class CheckpointDelivery implements OnApplicationBootstrap, BeforeApplica
   private readonly timers = new Map<string, NodeJS.Timeout>();
   private readonly running = new Set<Promise<void>>();
   private isClosed = false;
+  /** The file as it was left: its last checkpoint, and its length. */
+  private inFile: { readonly size?: number; readonly bytes: number } = { bytes: -1 };
 
   constructor(
     config: Config,
@@ -57,9 +59,13 @@ export class CheckpointDelivery implements OnApplicationBootstrap, BeforeApplica
 
   /** Appends what the file has not yet. @returns whether there is more */
   async deliverToFile(): Promise<boolean> {
+    const latest = await this.checkpoints.latest();
+    // Most looks find nothing new on either side.
+    if (latest?.size === this.inFile.size && await this.file.bytes() === this.inFile.bytes) return false;
     const last = await this.file.latest(await this.keys.verifiers());
     const next = await this.checkpoints.after(last?.size ?? 0, PAGE);
     if (next.length > 0) await this.file.append(next.map(({ note }) => note));
+    this.inFile = { size: next.at(-1)?.size ?? last?.size, bytes: await this.file.bytes() };
     return next.length === PAGE;
   }
 

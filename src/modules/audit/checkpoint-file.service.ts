@@ -44,11 +44,16 @@ export class CheckpointFile {
     }
   }
 
-  private async tail(): Promise<string> {
-    const size = await stat(this.path).then(({ size: bytes }) => bytes, (error: NodeJS.ErrnoException) => {
+  /** Its length; 0 when there is none. */
+  async bytes(): Promise<number> {
+    return stat(this.path).then(({ size }) => size, (error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return 0;
       throw error;
     });
+  }
+
+  private async tail(): Promise<string> {
+    const size = await this.bytes();
     if (size === 0) return '';
     const file = await open(this.path, 'r');
     try {

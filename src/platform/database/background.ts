@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
+import { Sparingly } from '../logging/sparingly.js';
 
 /** Work that repeats for as long as the server runs. */
 export interface Chore {
@@ -21,6 +22,8 @@ const LONGEST_TURN_MS = 10_000;
 const SOON_MS = 500;
 /** Timers of a node, and of nodes that started together, must not all fire at once: intervals vary by this much either way. */
 const JITTER = 0.1;
+/** Some chores come every second: while the database is away, one warning of each in this time is enough. */
+const ONE_WARNING_PER_MS = 60_000;
 
 /**
  * Runs chores now and then, each on one node at a time: whoever gets the advisory lock does it, everybody else has it done.
@@ -30,6 +33,7 @@ const JITTER = 0.1;
 export class Background implements BeforeApplicationShutdown {
   private readonly logger = new Logger(Background.name);
   private readonly timers = new Map<string, NodeJS.Timeout>();
+  private readonly warnings = new Map<string, Sparingly>();
   private readonly running = new Set<Promise<void>>();
   private isClosed = false;
 
@@ -38,6 +42,7 @@ export class Background implements BeforeApplicationShutdown {
   /** Begins with a chore, for the first time within one interval. */
   every(chore: Chore): void {
     if (this.timers.has(chore.name)) throw new TypeError(`there is a chore ${chore.name} already`);
+    this.warnings.set(chore.name, new Sparingly(ONE_WARNING_PER_MS));
     this.wait(chore, Math.random() * chore.everySeconds * 1000);
   }
 
@@ -67,7 +72,7 @@ export class Background implements BeforeApplicationShutdown {
       } while (hasMore && !this.isClosed && performance.now() < deadline);
     } catch (error) {
       hasMore = false;
-      this.logger.warn(`the background work "${chore.name}" failed and will be tried again: ${String(error)}`);
+      if (this.warnings.get(chore.name)!.admit() !== undefined) this.logger.warn(`the background work "${chore.name}" failed and will be tried again: ${String(error)}`);
     }
     this.wait(chore, hasMore ? SOON_MS : chore.everySeconds * 1000 * (1 + JITTER * (2 * Math.random() - 1)));
   }
