@@ -4,7 +4,7 @@ import { Background } from '../../platform/database/background.js';
 import { INSTALLATION, mentionsOf } from './audit-mentions.js';
 
 /** How many events one transaction reads: a moment's work, for an embedded database too. */
-const BATCH = 1000;
+const BATCH = 200;
 /** Events of one row of `audit_spans`. */
 export const SPAN = 1000;
 
@@ -18,7 +18,7 @@ export class AuditIndex implements OnModuleInit {
   constructor(private readonly background: Background) {}
 
   onModuleInit(): void {
-    this.background.every({ name: 'audit index', everySeconds: 1, run: (manager) => this.readOn(manager) });
+    this.background.every({ name: 'audit index', everySeconds: 1, run: (manager) => this.readOn(manager), rest: 4 });
   }
 
   /** Reads one batch; answers whether there may be more. */

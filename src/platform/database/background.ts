@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { Sparingly } from '../logging/sparingly.js';
@@ -13,6 +13,8 @@ export interface Chore {
    * embedded database has no second connection. Answer true when there is more of it; the next batch then follows.
    */
   readonly run: (manager: EntityManager) => Promise<boolean | void>;
+  /** How long it rests between batches, as a multiple of what the batch took: for work that never ends while the server is busy. */
+  readonly rest?: number;
 }
 
 /** First half of the advisory locks' names: "lbkg" in ASCII. The other half is the chore's. */
@@ -66,9 +68,10 @@ export class Background implements BeforeApplicationShutdown {
     let hasMore = false;
     try {
       do {
+        const begun = performance.now();
         hasMore = await this.dataSource.transaction((manager) => this.runAlone(chore, manager));
         // The embedded database answers without giving requests and timers a chance in between.
-        await nextTurn();
+        await (hasMore && chore.rest ? sleep((performance.now() - begun) * chore.rest) : nextTurn());
       } while (hasMore && !this.isClosed && performance.now() < deadline);
     } catch (error) {
       hasMore = false;
