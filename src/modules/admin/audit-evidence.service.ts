@@ -12,8 +12,7 @@ import { LogExport } from '../audit/log-export.service.js';
 import { LogProofs, type ConsistencyProof, type InclusionProof } from '../audit/log-proofs.service.js';
 import { reachOf } from './audit-reading.service.js';
 
-export const EXPORT_FORMATS = ['ndjson', 'csv'] as const;
-export type ExportFileFormat = (typeof EXPORT_FORMATS)[number];
+export type ExportFileFormat = 'ndjson' | 'csv';
 
 const LIST = 'audit-checkpoints';
 

@@ -2,8 +2,8 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { Background } from '../../platform/database/background.js';
 import { auditLogIncomplete } from './audit.errors.js';
-import { EMPTY_FRONTIER, extend, rootHash, type Frontier } from './merkle-log.js';
-import { frontierPlan, joined, type ProofPlan, type Subtree } from './merkle-proof.js';
+import { EMPTY_FRONTIER, extend, joined, rootHash, type Frontier } from './merkle-log.js';
+import { frontierPlan, type ProofPlan, type Subtree } from './merkle-proof.js';
 
 /** Stored levels are this many levels of the tree apart: 256 hashes make one of the next. */
 const STRIDE = 8;

@@ -41,6 +41,10 @@ export function extend(frontier: Frontier, leafHashes: readonly string[]): Front
 
 /** The tree head: the root hash over all leaves; SHA-256 of nothing for the empty tree. */
 export function rootHash(frontier: Frontier): string {
-  if (frontier.hashes.length === 0) return hash('sha256', '', 'base64');
-  return frontier.hashes.reduceRight((right, left) => nodeHash(left, right));
+  return joined(frontier.hashes);
+}
+
+/** The hash of a node, from those of the perfect subtrees that it joins, largest first. */
+export function joined(hashes: readonly string[]): string {
+  return hashes.length === 0 ? hash('sha256', '', 'base64') : hashes.reduceRight((right, left) => nodeHash(left, right));
 }

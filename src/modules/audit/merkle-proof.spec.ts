@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { EMPTY_FRONTIER, extend, leafHash, rootHash } from './merkle-log.js';
-import { consistencyPlan, frontierPlan, inclusionPlan, isConsistent, joined, rootByInclusion, type ProofPlan, type Subtree } from './merkle-proof.js';
+import { EMPTY_FRONTIER, extend, joined, leafHash, rootHash } from './merkle-log.js';
+import { consistencyPlan, frontierPlan, inclusionPlan, isConsistent, rootByInclusion, type ProofPlan, type Subtree } from './merkle-proof.js';
 
 const LEAVES = Array.from({ length: 300 }, (_, index) => leafHash(`event ${index}`));
 const rootOf = (size: number) => rootHash(extend(EMPTY_FRONTIER, LEAVES.slice(0, size)));

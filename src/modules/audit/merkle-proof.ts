@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import { nodeHash } from './merkle-log.js';
 
 /** A perfect subtree of the log: the 2^`level` leaves from `index` × 2^`level` on. */
@@ -32,11 +31,6 @@ export function consistencyPlan(older: number, newer: number): ProofPlan {
 /** The subtrees that the first `size` leaves are made of, largest first: their hashes are the log's frontier. */
 export function frontierPlan(size: number): readonly Subtree[] {
   return subtreesOf(0, size);
-}
-
-/** The hash of a node, from those of the perfect subtrees it joins. */
-export function joined(hashes: readonly string[]): string {
-  return hashes.length === 0 ? hash('sha256', '', 'base64') : hashes.reduceRight((right, left) => nodeHash(left, right));
 }
 
 /**
