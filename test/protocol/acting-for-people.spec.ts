@@ -32,7 +32,7 @@ beforeAll(async () => {
   assistant = await registerAgent(server, { scopes: ['openid', 'offline_access', ...SCOPES], redirect_uris: [CALLBACK] });
   [worker, stranger] = await Promise.all([machine(), machine()]) as [typeof worker, typeof stranger];
   application = await registerClient(server, { grant_types: ['authorization_code', 'refresh_token'], redirect_uris: [CALLBACK], scopes: ['openid', 'offline_access', ...SCOPES] });
-}, 90_000);
+});
 afterAll(() => server.stop());
 
 async function machine() {

@@ -41,7 +41,7 @@ beforeAll(async () => {
     grant_types: ['authorization_code', 'refresh_token'], redirect_uris: [CALLBACK], token_endpoint_auth_method: 'none', scopes: ['openid', 'offline_access', 'delegations:write', ...SCOPES],
   });
   application = { clientId: registered.clientId, redirectUri: CALLBACK };
-}, 90_000);
+});
 afterAll(() => server.stop());
 
 async function agent(scopes: string[] = [...SCOPES, 'rail:read', 'delegations:write', 'delegations:read']): Promise<Agent> {

@@ -45,7 +45,7 @@ export function describeInChromium(title: string, suite: (browser: Chromium) => 
     suite({
       open: async (options) => {
         const context = await browser.newContext(options);
-        context.setDefaultTimeout(10_000);
+        context.setDefaultTimeout(60_000);
         return { context, trouble: watch(context) };
       },
     });
