@@ -11,6 +11,7 @@ const FANOUT = 2 ** STRIDE;
 /** Subtrees made in one batch of the chore: that many times 256 hashes are read. */
 const BATCH = 20;
 const PAGE = 5000;
+const HASH_BYTES = 32;
 
 type Reader = Pick<EntityManager, 'query'>;
 
@@ -98,13 +99,15 @@ async function rootOfRange(reader: Reader, level: number, start: number, count: 
   let frontier = EMPTY_FRONTIER;
   while (frontier.size < count) {
     const from = start + frontier.size;
-    const page = await reader.query<{ hash: Buffer }[]>(
+    const wanted = Math.min(PAGE, start + count - from);
+    // In one value: thousands of rows of one hash each would cost this process more than hashing them.
+    const [page] = await reader.query<[{ hashes: Buffer | null }]>(
       level === 0
-        ? 'SELECT leaf_hash AS hash FROM audit_events WHERE sequence >= $1 AND sequence < $2 ORDER BY sequence'
-        : 'SELECT hash FROM audit_subtrees WHERE level = $3 AND index >= $1 AND index < $2 ORDER BY index',
-      [from, Math.min(from + PAGE, start + count), ...(level === 0 ? [] : [level])]);
-    if (page.length < Math.min(PAGE, start + count - from)) return undefined;
-    frontier = extend(frontier, page.map(({ hash }) => hash.toString('base64')));
+        ? `SELECT string_agg(leaf_hash, '' ORDER BY sequence) AS hashes FROM audit_events WHERE sequence >= $1 AND sequence < $2`
+        : `SELECT string_agg(hash, '' ORDER BY index) AS hashes FROM audit_subtrees WHERE level = $3 AND index >= $1 AND index < $2`,
+      [from, from + wanted, ...(level === 0 ? [] : [level])]);
+    if (page.hashes?.length !== wanted * HASH_BYTES) return undefined;
+    frontier = extend(frontier, Array.from({ length: wanted }, (_, at) => page.hashes!.toString('base64', at * HASH_BYTES, (at + 1) * HASH_BYTES)));
   }
   return rootHash(frontier);
 }
