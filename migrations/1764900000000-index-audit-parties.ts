@@ -6,16 +6,16 @@ export class IndexAuditParties1764900000000 implements MigrationInterface {
 
   async up(runner: QueryRunner): Promise<void> {
     for (const statement of [
-      // Whoever and whatever an event names, by the part they have in it. The organization is the nil UUID where the event is
-      // the installation's own.
+      // Whoever and whatever the 256 events of a span name: where, times 32, plus the parts they have in it, the newest first.
+      // The organization is the nil UUID where the event is the installation's own.
       `CREATE TABLE audit_mentions (
         id text COLLATE "C" NOT NULL,
         organization_id uuid NOT NULL,
-        role smallint NOT NULL,
-        sequence bigint NOT NULL,
-        PRIMARY KEY (id, organization_id, role, sequence)
+        span bigint NOT NULL,
+        places integer[] NOT NULL,
+        PRIMARY KEY (id, organization_id, span)
       )`,
-      // A thousand events each, by number. Clocks of nodes differ, so a later event may be the earlier one.
+      // Clocks of nodes differ, so a later event may be the earlier one.
       `CREATE TABLE audit_spans (
         span bigint PRIMARY KEY,
         earliest timestamptz NOT NULL,

@@ -1,6 +1,6 @@
 import { containing } from '../../platform/database/like-pattern.js';
 import type { AuditEvent, AuditEventType } from './audit-event.js';
-import { INSTALLATION, mentionsOf, PARTIES, type Party } from './audit-mentions.js';
+import { INSTALLATION, mentionsIn, PARTIES, ROLES, SPAN, type Party } from './audit-mentions.js';
 import type { LogReach } from './logged-event.js';
 
 /** What an event has to be like. Members that are left out do not matter. */
@@ -17,8 +17,14 @@ export interface AuditFilter extends Readonly<Partial<Record<Party, string>>> {
   readonly text?: string;
 }
 
+/** Somebody or something that an event names, in one of these parts (bits of `ROLE`). */
+export interface Named {
+  readonly roles: number;
+  readonly id: string;
+}
+
 /** Parties of a filter, those that few events name first. */
-export function partiesOf(filter: AuditFilter): { readonly roles: readonly number[]; readonly id: string }[] {
+export function partiesOf(filter: AuditFilter): Named[] {
   return (['token', 'task', 'target', 'subject', 'actor', 'agent'] as const).flatMap((party) => {
     const id = filter[party];
     return id === undefined ? [] : [{ roles: PARTIES[party], id }];
@@ -56,16 +62,16 @@ export function conditionsOf({ types, outcome, reason, from, to, text }: AuditFi
 }
 
 /** SQL: the event `e`, which is in the index, names the party. */
-export function isMentioned({ roles, id }: { readonly roles: readonly number[]; readonly id: string }, values: Values): string {
-  return `EXISTS (SELECT FROM audit_mentions m WHERE m.id = ${values.add(id)} AND m.organization_id = coalesce(e.organization_id, '${INSTALLATION}')
-    AND m.role = ANY (${values.add(roles)}::smallint[]) AND m.sequence = e.sequence)`;
+export function isMentioned({ roles, id }: Named, values: Values): string {
+  return `EXISTS (SELECT FROM audit_mentions m, unnest(m.places) AS place WHERE m.id = ${values.add(id)} AND m.organization_id = coalesce(e.organization_id, '${INSTALLATION}')
+    AND m.span = e.sequence / ${SPAN} AND place / ${ROLES} = e.sequence % ${SPAN} AND place & ${roles} <> 0)`;
 }
 
 /** The same of an event that is not in the index yet: its text tells. */
-export function isNamed({ roles, id }: { readonly roles: readonly number[]; readonly id: string }, values: Values): string {
+export function isNamed({ roles, id }: Named, values: Values): string {
   // Few texts hold it at all; those alone are read.
   return `CASE WHEN e.body LIKE ANY (${values.add(writtenAs(id))})
-    THEN EXISTS (SELECT FROM (${mentionsOf('e.body::jsonb')}) AS m WHERE m.id = ${values.add(id)} AND m.role = ANY (${values.add(roles)}::smallint[])) ELSE false END`;
+    THEN EXISTS (SELECT FROM (${mentionsIn('SELECT e.sequence, e.organization_id, e.body')}) AS m WHERE m.id = ${values.add(id)} AND m.role & ${roles} <> 0) ELSE false END`;
 }
 
 /** The patterns that find a text in a JSON text: as it is, and as JSON writes it inside of a string. */

@@ -7,6 +7,7 @@ import type { AuditEvent } from './audit-event.js';
 import type { AuditFilter } from './audit-filter.js';
 import { AuditIndex } from './audit-index.service.js';
 import { AuditLog } from './audit-log.service.js';
+import { SPAN } from './audit-mentions.js';
 import { AuditSearch, LOOKED_AT } from './audit-search.service.js';
 import type { LogReach } from './logged-event.js';
 
@@ -38,7 +39,14 @@ const FULL = plain({
   target: { kind: 'access_token', id: TOKEN! }, token_id: TOKEN, task_id: TASK, details: { parent_task_id: PARENT_TASK, parent_token_id: PARENT_TOKEN, checked_token_id: CHECKED_TOKEN },
 });
 
+/** Has the index read all that there is so far: events of others make its last span complete. */
 async function readAll(): Promise<void> {
+  const [head] = await database.dataSource.query<[{ size: string }]>(`SELECT size FROM audit_heads WHERE log = 'main'`);
+  await fill(newId(), SPAN - Number(head.size) % SPAN);
+  await readOn();
+}
+
+async function readOn(): Promise<void> {
   while (await database.dataSource.transaction((manager) => index.readOn(manager)));
 }
 
@@ -214,13 +222,27 @@ describe('a search of the log', () => {
 });
 
 describe('the index of the log', () => {
-  it('is the same, however often and in whatever batches the log is read', async () => {
+  it('is the same when it is thrown away and the log is read anew', async () => {
     await readAll();
-    const rows = () => database.dataSource.query(`SELECT count(*)::int AS mentions, sum(sequence)::text AS numbers FROM audit_mentions`);
+    const rows = () => database.dataSource.query(`SELECT id, organization_id, span, places FROM audit_mentions ORDER BY 1, 2, 3`);
     const before = await rows();
-    await database.dataSource.query(`UPDATE audit_readers SET sequence = 3`);
-    await readAll();
+    for (const table of ['audit_mentions', 'audit_spans']) await database.dataSource.query(`DELETE FROM ${table}`);
+    await database.dataSource.query(`UPDATE audit_readers SET sequence = 0`);
+    await readOn();
     expect(await rows()).toEqual(before);
+    expect(before.length).toBeGreaterThan(50);
+  });
+
+  it('waits until a span is complete', async () => {
+    await readAll();
+    const position = async () => (await database.dataSource.query<[{ sequence: string }]>('SELECT sequence FROM audit_readers'))[0].sequence;
+    const before = Number(await position());
+    await fill(newId(), SPAN - 1);
+    await readOn();
+    expect(Number(await position())).toBe(before);
+    await record(plain());
+    await readOn();
+    expect(Number(await position())).toBe(before + SPAN);
   });
 
   it('leaves out what is too long to be looked for, and reads on', async () => {

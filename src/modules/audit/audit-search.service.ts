@@ -3,8 +3,8 @@ import { DataSource } from 'typeorm';
 import { isId, timeOfId } from '../../kernel/ids.js';
 import { MasterKey } from '../../platform/crypto/master-key.js';
 import { pageOf, pageStart, type Page, type PageQuery } from '../../platform/http/page.js';
-import { conditionsOf, isMentioned, isNamed, partiesOf, Values, within, type AuditFilter } from './audit-filter.js';
-import { SPAN } from './audit-index.service.js';
+import { conditionsOf, isMentioned, isNamed, partiesOf, Values, within, type AuditFilter, type Named } from './audit-filter.js';
+import { ROLES, SPAN } from './audit-mentions.js';
 import { auditEventNotFound } from './audit.errors.js';
 import { loggedEvent, type LoggedEvent, type LogReach, type LogRow } from './logged-event.js';
 
@@ -174,9 +174,13 @@ function events(reach: LogReach, { first, end }: Stretch, values: Values): (most
 }
 
 /** The same of the events that name somebody. */
-function mentions(homes: readonly string[], { roles, id }: { readonly roles: readonly number[]; readonly id: string }, { first, end }: Stretch, values: Values): (most: number) => string {
-  const where = `m.id = ${values.add(id)} AND m.organization_id = home.id AND m.role = part.role AND m.sequence >= ${values.add(first)} AND m.sequence < ${values.add(end)}`;
-  const from = `unnest(${values.add(homes)}::uuid[]) AS home (id), unnest(${values.add(roles)}::smallint[]) AS part (role)`;
-  return (most) => `SELECT DISTINCT own.sequence FROM ${from},
-    LATERAL (SELECT m.sequence FROM audit_mentions m WHERE ${where} ORDER BY m.sequence DESC LIMIT ${most}) AS own ORDER BY own.sequence DESC LIMIT ${most}`;
+function mentions(homes: readonly string[], { roles, id }: Named, { first, end }: Stretch, values: Values): (most: number) => string {
+  const [from, to] = [values.add(first), values.add(end)];
+  const spans = `SELECT m.span, m.places FROM audit_mentions m WHERE m.id = ${values.add(id)} AND m.organization_id = home.id
+    AND m.span >= ${from}::bigint / ${SPAN} AND m.span <= ${to}::bigint / ${SPAN} ORDER BY m.span DESC OFFSET 0`;
+  // Spans come in their order, and places in theirs: one after the other until there are enough, without sorting all that there are.
+  const own = (most: number): string => `SELECT place.sequence FROM (${spans}) AS spans, LATERAL (
+      SELECT spans.span * ${SPAN} + place / ${ROLES} AS sequence FROM unnest(spans.places) AS place WHERE place & ${roles} <> 0) AS place
+    WHERE place.sequence >= ${from} AND place.sequence < ${to} LIMIT ${most}`;
+  return (most) => `SELECT own.sequence FROM unnest(${values.add(homes)}::uuid[]) AS home (id), LATERAL (${own(most)}) AS own ORDER BY own.sequence DESC LIMIT ${most}`;
 }
