@@ -7,7 +7,7 @@
  *     [--profile folder]    (writes a V8 profile of each server; its numbers are then not to be compared)
  *
  * All servers are up for the whole run and are driven in turns (a b c a b c …), so that a slow minute of the machine
- * hits them alike; each number is the median of the rounds. The load generator shares the machine with the servers:
+ * hits them alike, each while the others are halted; each number is the median of the rounds. The load generator shares the machine with the servers:
  * processor time per request is the steadier number. Decisions by policies and searches of the
  * audit log are measured inside this process, before the servers start.
  */
@@ -90,8 +90,10 @@ async function run(plan: Plan, targets: readonly Target[]): Promise<Series[]> {
       }
       for (const connections of plan.connections) {
         for (const { target, requests } of prepared) {
-          await measure(target, requests, connections, WARM_UP_SECONDS);
-          const measured = await measure(target, requests, connections, plan.seconds);
+          const measured = await alone(target, targets, async () => {
+            await measure(target, requests, connections, WARM_UP_SECONDS);
+            return measure(target, requests, connections, plan.seconds);
+          });
           const same = series.find((one) => one.target === target.name && one.workload === workload && one.connections === connections);
           if (same) same.rounds.push(measured);
           else series.push({ target: target.name, label: target.label, workload, connections, rounds: [measured] });
@@ -102,6 +104,17 @@ async function run(plan: Plan, targets: readonly Target[]): Promise<Series[]> {
     }
   }
   return series.sort((a, b) => plan.connections.indexOf(a.connections) - plan.connections.indexOf(b.connections));
+}
+
+/** Halts the others meanwhile: what a server still does in the background after its turn is its own to pay for, in its next one. */
+async function alone<T>(target: Target, targets: readonly Target[], work: () => Promise<T>): Promise<T> {
+  const others = targets.filter((other) => other !== target);
+  for (const { pid } of others) process.kill(pid, 'SIGSTOP');
+  try {
+    return await work();
+  } finally {
+    for (const { pid } of others) process.kill(pid, 'SIGCONT');
+  }
 }
 
 interface Results {
