@@ -1,12 +1,12 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** What the audit log is searched by. It is filled in the background: an event is written without it. */
+/** What the audit log is searched and summed up by. It is filled in the background: an event is written without it. */
 export class IndexAuditParties1764900000000 implements MigrationInterface {
   name = 'IndexAuditParties1764900000000';
 
   async up(runner: QueryRunner): Promise<void> {
     for (const statement of [
-      // Whoever and whatever the 256 events of a span name: where, times 32, plus the parts they have in it, the newest first.
+      // Whoever and whatever the 256 events of a span name: where, times 64, plus the parts they have in it, the newest first.
       // The organization is the nil UUID where the event is the installation's own.
       `CREATE TABLE audit_mentions (
         id text COLLATE "C" NOT NULL,
@@ -21,6 +21,16 @@ export class IndexAuditParties1764900000000 implements MigrationInterface {
         earliest timestamptz NOT NULL,
         latest timestamptz NOT NULL
       )`,
+      // How much happened in an hour or a day, for figures over time.
+      `CREATE TABLE audit_counts (
+        organization_id uuid NOT NULL,
+        what text NOT NULL,
+        period timestamptz NOT NULL,
+        name text COLLATE "C" NOT NULL,
+        count bigint NOT NULL,
+        PRIMARY KEY (organization_id, what, period, name)
+      )`,
+      `CREATE INDEX audit_counts_age ON audit_counts (period)`,
       // Up to where a reader of the log has come: the first event that it has not read.
       `CREATE TABLE audit_readers (
         reader text PRIMARY KEY,
@@ -31,6 +41,6 @@ export class IndexAuditParties1764900000000 implements MigrationInterface {
   }
 
   async down(runner: QueryRunner): Promise<void> {
-    for (const table of ['audit_readers', 'audit_spans', 'audit_mentions']) await runner.query(`DROP TABLE ${table}`);
+    for (const table of ['audit_readers', 'audit_counts', 'audit_spans', 'audit_mentions']) await runner.query(`DROP TABLE ${table}`);
   }
 }

@@ -1,10 +1,8 @@
 import { decodeJwt } from 'jose';
-import { DataSource } from 'typeorm';
-import { AuditLog } from '../../src/modules/audit/audit-log.service.js';
-import { SPAN } from '../../src/modules/audit/audit-mentions.js';
 import { bootstrapToken, call, post, type Answer } from '../support/api.js';
 import { startApplication, type TestApplication } from '../support/application.js';
 import { registerAgent } from '../support/clients.js';
+import { untilLogIsRead } from '../support/log-index.js';
 import { addPerson, signIn, type TestPerson } from '../support/people.js';
 import { ADMIN } from '../support/server.js';
 
@@ -80,19 +78,6 @@ async function organizationOfTheirOwn(): Promise<{ id: string; token: string }> 
   return { id: String(body['id']), token: (await signIn(server, owner)).accessToken };
 }
 
-/** Until the background has read all that there is so far; what is recorded here makes the last span complete. */
-async function untilRead(): Promise<void> {
-  const position = async () => (await server.inside(DataSource).query<[{ size: string; read: string }]>('SELECT h.size, r.sequence AS read FROM audit_heads h, audit_readers r'))[0];
-  const { size } = await position();
-  await server.inside(AuditLog).record(...Array.from({ length: SPAN }, () => ({ type: 'user.updated', outcome: 'success', organization_id: null, actor: { kind: 'system' } }) as const));
-  const behind = async () => Number((await position()).read) < Number(size);
-  const deadline = Date.now() + 20_000;
-  while (await behind()) {
-    if (Date.now() > deadline) throw new Error('the log was not read');
-    await new Promise((resolve) => { setTimeout(resolve, 50); });
-  }
-}
-
 describe('the audit log', () => {
   it('shows each event whole, the newest first', async () => {
     const token = await issue(first!);
@@ -106,7 +91,7 @@ describe('the audit log', () => {
     expect((await ask(`/logs/${event!.id}`)).body).toEqual(event);
   });
 
-  it.each([['at once', () => Promise.resolve()], ['when the index has read it', untilRead]])('is searched by all that an event names, %s', async (_when, wait) => {
+  it.each([['at once', () => Promise.resolve()], ['when the index has read it', () => untilLogIsRead(server)]])('is searched by all that an event names, %s', async (_when, wait) => {
     const { exchanged, below, first: begun } = await takeTrip();
     await wait();
     const found = async (query: Record<string, string>) => (await logs({ ...query, type: 'token.issued' })).map(({ token_id: id }) => id);

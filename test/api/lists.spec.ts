@@ -31,6 +31,7 @@ const GROW: Readonly<Record<string, (index: number) => Promise<unknown>>> = {
   '/api/admin/audit/checkpoints': () => bootstrapToken(server).then(() => call(server, 'GET', '/api/admin/audit/checkpoints/latest', { token })),
   '/api/admin/audit/logs': (index) => make('/api/scopes', { name: `gadget${index}:read` }),
   '/api/admin/audit/task/{id}': () => goOn(),
+  '/api/admin/clients/unused': (index) => make('/api/admin/clients/register', { client_name: `idle ${index}`, grant_types: ['client_credentials'], scopes: ['agents:read'] }),
   '/api/users/me/consents': (index) => consent(index),
 };
 /** Lists that show what another one shows. */
@@ -38,8 +39,8 @@ const THE_SAME: Readonly<Record<string, string>> = {
   '/api/agents/list': '/api/agents', '/api/scopes/registry': '/api/scopes', '/api/organizations/{id}/members': '/api/users',
   '/api/delegations/principal/{id}': '/api/delegations', '/api/admin/audit/task-chain/{id}': '/api/admin/audit/task/{id}',
 };
-/** Lists of more than a page are looked at through a filter. */
-const ONLY: Readonly<Record<string, string>> = { '/api/admin/audit/logs': 'type=scope.created&' };
+/** Lists of more than a page, or of what takes its time, are looked at through a filter. */
+const ONLY: Readonly<Record<string, string>> = { '/api/admin/audit/logs': 'type=scope.created&', '/api/admin/clients/unused': 'days=0&' };
 
 beforeAll(async () => {
   server = await startServer();

@@ -5,6 +5,7 @@ import type { Tenant } from './tenant.js';
  * test: add the id of something that belongs to the organization, and to `makeTenant` if there is nothing of the kind yet.
  */
 export const PARAMETERS: Readonly<Record<string, (tenant: Tenant) => string>> = {
+  '/api/admin/agents/{id}': ({ agent }) => agent.id,
   '/api/admin/audit/logs/{id}': ({ eventId }) => eventId,
   '/api/admin/audit/task/{id}': ({ tokenId }) => tokenId,
   '/api/admin/audit/task-chain/{id}': ({ tokenId }) => tokenId,

@@ -39,7 +39,7 @@ function foreignPaths(path: string): string[] {
 
 /** Everything that the victim's owner sees, but for what the clock alone changes. */
 /** What goes on with every question that is refused, and the evidence of the one log that all organizations share. */
-const OF_THE_LOG = ['/api/admin/audit/logs', '/api/admin/audit/checkpoints', '/api/admin/audit/export', '/api/admin/audit/stream'];
+const OF_THE_LOG = ['/api/admin/dashboard', '/api/admin/audit/logs', '/api/admin/audit/checkpoints', '/api/admin/audit/export', '/api/admin/audit/stream'];
 
 async function whatTheVictimSees(): Promise<Record<string, unknown>> {
   const seen: Record<string, unknown> = {};

@@ -42,7 +42,7 @@ export class AuditLogQuery extends AuditPageQuery {
   @IsOmittable() @IsPlainText(512) @MinLength(1)
   subject?: string;
 
-  /** Only events in which this agent has any part: it acted, alone or in a chain, or it was acted for, or something was done to it. */
+  /** Only events in which this agent has any part: it acted, alone or in a chain, or it was acted for, or something was done or delegated to it. */
   @IsOmittable() @IsPlainText(512) @MinLength(1)
   agent?: string;
 

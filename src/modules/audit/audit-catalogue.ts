@@ -26,6 +26,8 @@ const ASKED_SCOPE = 'Scopes that were asked for, separated by spaces.';
 const DECISION = 'What the policies decided: `id` of the decision and `policies`, the ids of those that decided.';
 const PROBLEMS = 'What is wrong, in sentences; the first ones.';
 
+const UNUSED = '`unused` when the server ended it by itself, since nobody had used it for as long as the operator says.';
+const UNUSED_SINCE = 'When it was used for the last time, or made, if it ended because of that; RFC 3339.';
 const SECRET = { secret_id: 'The secret’s id.', prefix: 'The part of the secret that is none, by which lists show it.', expires_at: 'When it expires, if it does; RFC 3339.' };
 const POLICY = { name: 'Its name.', version: 'Its version after this.', is_enabled: 'Whether it decides.' };
 const TOOL = { name: 'Its name.' };
@@ -130,8 +132,8 @@ export const AUDIT_CATALOGUE = {
     },
     'agent.resumed': { when: 'A suspended agent may go on.', outcomes: SUCCESS, target: ['agent'], details: { name: 'Its name.', former_status: '`suspended`.' } },
     'agent.deactivated': {
-      when: 'An agent was ended for good.', outcomes: SUCCESS, target: ['agent'],
-      details: { name: 'Its name, which is free again.', former_status: '`pending`, `active` or `suspended`.', ended: `${ENDED} Only if it was active.` },
+      when: 'An agent was ended for good.', outcomes: SUCCESS, target: ['agent'], reason: UNUSED,
+      details: { name: 'Its name, which is free again.', unused_since: UNUSED_SINCE, former_status: '`pending`, `active` or `suspended`.', ended: `${ENDED} Only if it was active.` },
     },
     'agent.password_changed': {
       when: 'An agent changed its own password. Every token that the old one got has ended.', outcomes: SUCCESS, target: ['agent'], details: { ended_tokens: 'How many of them were still standing.' },
@@ -149,7 +151,7 @@ export const AUDIT_CATALOGUE = {
       when: 'An application was changed.', outcomes: SUCCESS, target: ['client'],
       details: { changed: CHANGED, scopes: 'What it may have after this; a list.', redirect_uris: 'Where people may be sent back, after this; a list.' },
     },
-    'client.deleted': { when: 'An application was ended for good, with all its tokens. Its row stays, because the ledger speaks of it.', outcomes: SUCCESS, target: ['client'], details: { name: 'Its name.' } },
+    'client.deleted': { when: 'An application was ended for good, with all its tokens. Its row stays, because the ledger speaks of it.', outcomes: SUCCESS, target: ['client'], reason: UNUSED, details: { name: 'Its name.', unused_since: UNUSED_SINCE } },
     'client.secret_added': { when: 'An application or an agent got another secret.', outcomes: SUCCESS, target: ['client', 'agent'], details: SECRET },
     'client.secret_retired': { when: 'A secret of an application or an agent stopped working.', outcomes: SUCCESS, target: ['client', 'agent'], details: { secret_id: SECRET.secret_id } },
   },

@@ -71,7 +71,7 @@ export function isMentioned({ roles, id }: Named, values: Values): string {
 export function isNamed({ roles, id }: Named, values: Values): string {
   // Few texts hold it at all; those alone are read.
   return `CASE WHEN e.body LIKE ANY (${values.add(writtenAs(id))})
-    THEN EXISTS (SELECT FROM (${mentionsIn('SELECT e.sequence, e.organization_id, e.body')}) AS m WHERE m.id = ${values.add(id)} AND m.role & ${roles} <> 0) ELSE false END`;
+    THEN EXISTS (SELECT FROM (${mentionsIn('SELECT e.sequence, e.organization_id, e.body::jsonb AS body')}) AS m WHERE m.id = ${values.add(id)} AND m.role & ${roles} <> 0) ELSE false END`;
 }
 
 /** The patterns that find a text in a JSON text: as it is, and as JSON writes it inside of a string. */

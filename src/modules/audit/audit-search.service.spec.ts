@@ -13,7 +13,7 @@ import type { LogReach } from './logged-event.js';
 
 const HERE = newId();
 const THERE = newId();
-const [AGENT, CLIENT, PERSON, FIRST_ACTOR, MIDDLE_ACTOR, TASK, PARENT_TASK, TOKEN, PARENT_TOKEN, CHECKED_TOKEN] = Array.from({ length: 10 }, () => newId());
+const [AGENT, CLIENT, PERSON, FIRST_ACTOR, MIDDLE_ACTOR, TASK, PARENT_TASK, TOKEN, PARENT_TOKEN, CHECKED_TOKEN, DELEGATE] = Array.from({ length: 11 }, () => newId());
 
 let database: ThrowawayDatabase;
 let log: AuditLog;
@@ -36,7 +36,7 @@ const plain = (more: Partial<AuditEvent> = {}): AuditEvent => ({ type: 'user.upd
 /** A fact that names somebody or something in every part there is. */
 const FULL = plain({
   type: 'token.issued', actor: { kind: 'agent', id: AGENT, client_id: CLIENT }, act: { sub: MIDDLE_ACTOR!, act: { sub: FIRST_ACTOR! } }, subject: PERSON,
-  target: { kind: 'access_token', id: TOKEN! }, token_id: TOKEN, task_id: TASK, details: { parent_task_id: PARENT_TASK, parent_token_id: PARENT_TOKEN, checked_token_id: CHECKED_TOKEN },
+  target: { kind: 'access_token', id: TOKEN! }, token_id: TOKEN, task_id: TASK, details: { parent_task_id: PARENT_TASK, parent_token_id: PARENT_TOKEN, checked_token_id: CHECKED_TOKEN, agent_id: DELEGATE },
 });
 
 /** Has the index read all that there is so far: events of others make its last span complete. */
@@ -76,7 +76,7 @@ describe('a search of the log', () => {
   const parties: [string, AuditFilter][] = [
     ['its actor', { actor: AGENT }], ['the client of its actor', { actor: CLIENT }], ['the last of the chain behind the actor', { actor: MIDDLE_ACTOR }],
     ['the first of that chain', { actor: FIRST_ACTOR }], ['its subject', { subject: PERSON }], ['an agent that acted', { agent: AGENT }], ['an agent in the chain', { agent: FIRST_ACTOR }],
-    ['an agent that it was for', { agent: PERSON }], ['what it was done to', { target: TOKEN }], ['its task', { task: TASK }], ['the task above', { task: PARENT_TASK }],
+    ['an agent that it was for', { agent: PERSON }], ['an agent to whom something is delegated', { agent: DELEGATE }], ['what it was done to', { target: TOKEN }], ['its task', { task: TASK }], ['the task above', { task: PARENT_TASK }],
     ['its token', { token: TOKEN }], ['the token above', { token: PARENT_TOKEN }], ['a token that was checked', { token: CHECKED_TOKEN }],
     ['several of them at once', { actor: FIRST_ACTOR, subject: PERSON, task: TASK, token: TOKEN, types: ['token.issued'], outcome: 'success' }],
   ];
@@ -94,7 +94,7 @@ describe('a search of the log', () => {
     });
 
     it('by nothing that it does not name', async () => {
-      for (const filter of [{ actor: PERSON }, { subject: AGENT }, { task: PARENT_TOKEN }, { token: TASK }, { target: TASK }, { agent: TASK }, { actor: AGENT!.slice(0, -1) }] as AuditFilter[]) {
+      for (const filter of [{ actor: PERSON }, { subject: AGENT }, { task: PARENT_TOKEN }, { token: TASK }, { target: TASK }, { target: DELEGATE }, { agent: TASK }, { actor: AGENT!.slice(0, -1) }] as AuditFilter[]) {
         expect({ filter, found: await found(filter) }).toEqual({ filter, found: [] });
       }
     });

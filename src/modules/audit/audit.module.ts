@@ -6,6 +6,7 @@ import { AuditIndex } from './audit-index.service.js';
 import { AuditKeys } from './audit-keys.service.js';
 import { AuditLog } from './audit-log.service.js';
 import { AuditSearch } from './audit-search.service.js';
+import { AuditStatistics } from './audit-statistics.service.js';
 import { CheckpointDelivery } from './checkpoint-delivery.service.js';
 import { CheckpointFile } from './checkpoint-file.service.js';
 import { Checkpoints } from './checkpoints.service.js';
@@ -19,9 +20,9 @@ import { RequestRefusals } from './request-refusals.service.js';
 @Global()
 @Module({
   providers: [
-    AuditFeed, AuditHealth, AuditIndex, AuditKeys, AuditLog, AuditSearch, CheckpointDelivery, CheckpointFile, Checkpoints, Endings, LogExport, LogHashes, LogProofs,
+    AuditFeed, AuditHealth, AuditIndex, AuditKeys, AuditLog, AuditSearch, AuditStatistics, CheckpointDelivery, CheckpointFile, Checkpoints, Endings, LogExport, LogHashes, LogProofs,
     RecordedDecisions, { provide: RefusalRecorder, useClass: RequestRefusals },
   ],
-  exports: [AuditFeed, AuditKeys, AuditLog, AuditSearch, Checkpoints, Endings, LogExport, LogProofs, RecordedDecisions, RefusalRecorder],
+  exports: [AuditFeed, AuditKeys, AuditLog, AuditSearch, AuditStatistics, Checkpoints, Endings, LogExport, LogProofs, RecordedDecisions, RefusalRecorder],
 })
 export class AuditModule {}

@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { newId } from '../../kernel/ids.js';
 import { requestContext } from '../../platform/http/request-context.js';
+import type { AgentRecord } from '../agents/agents.service.js';
+import type { ClientRecord } from '../clients/clients.service.js';
 import { PolicyDecisions, type Decision } from '../policies/policy-decisions.service.js';
 import { ScopesService } from '../scopes/scopes.service.js';
 import { ToolsService, type AssignedTool } from '../tools/tools.service.js';
@@ -20,6 +22,13 @@ export interface IntendedToken extends TokenCircumstances {
   readonly areScopesRequested: boolean;
   readonly tools?: readonly AssignedTool[];
   readonly areToolsRequested?: boolean;
+}
+
+/** What policies would say of a scope or tool. */
+export interface Forecast {
+  readonly kind: 'scope' | 'tool';
+  readonly name: string;
+  readonly decision: Decision;
 }
 
 export interface JudgedToken {
@@ -64,6 +73,19 @@ export class IssuancePolicies {
       tools: intended.tools?.filter(({ name }) => !refusedTools.has(name)).map(({ name }) => name),
       decision: factsOf(decisions.filter(({ isAllowed }) => isAllowed)),
     };
+  }
+
+  /**
+   * What they would say of each scope, and then of each tool, in a token that an agent asks for by itself at this moment. Nobody acts
+   * on it, so it is on no record. Not for use inside a transaction.
+   */
+  async forecast(agent: AgentRecord, client: ClientRecord, audience: string): Promise<readonly Forecast[]> {
+    const assignedTools = await this.tools.ofAgent(agent.id);
+    const scopes = [...client.scopes].filter((name) => !this.scopes.isOidcScope(name));
+    const requests = requestsAbout({ organizationId: agent.organizationId, taker: { kind: 'agent', agent, client }, assignedTools, scopes, tools: assignedTools },
+      { grantType: 'client_credentials', audience }, {});
+    const decisions = await this.policies.decideAll(requests);
+    return requests.map(({ resource }, index) => ({ kind: index < scopes.length ? 'scope' : 'tool', name: resource.id, decision: decisions[index]! }));
   }
 }
 

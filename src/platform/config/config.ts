@@ -56,6 +56,7 @@ export const settingGroups = {
     LEGATE_OPEN_REGISTRATION: flag('Lets anybody register an agent, without scopes until someone approves.'),
   },
   'Authority': {
+    LEGATE_UNUSED_CLIENT_DAYS: wholeNumber('After how many days without any use an application or agent is ended, unless a consent or a delegation still waits for it. 0: never. GET /api/admin/clients/unused shows which these are.', { min: 0, max: 3650, fallback: 0 }),
     LEGATE_DELEGATION_DEPTH: wholeNumber('How many agents a chain of delegations may have, from the principal to the last one that acts.', { min: 1, max: 20, fallback: 5 }),
   },
   'Files that people edit': {
@@ -117,7 +118,7 @@ export class Config {
   /** Defines scopes for all organizations. Only one that the operator named has to be there. */
   readonly scopesFile: { readonly path: string; readonly isNamed: boolean };
   readonly openRegistration; readonly trustedProxies;
-  readonly delegationDepth;
+  readonly delegationDepth; readonly unusedClientDays;
   readonly accessTokenTtl; readonly loginTtl; readonly refreshTokenTtl; readonly refreshReplayWindow;
   readonly sessionTtl; readonly sessionIdleTtl: number;
   readonly keyRotationDays; readonly jwksMaxAge;
@@ -164,6 +165,7 @@ export class Config {
     this.scopesFile = { path: environment.LEGATE_SCOPES_FILE ?? DEFAULT_SCOPES_FILE, isNamed: environment.LEGATE_SCOPES_FILE !== undefined };
     this.openRegistration = environment.LEGATE_OPEN_REGISTRATION;
     this.delegationDepth = environment.LEGATE_DELEGATION_DEPTH;
+    this.unusedClientDays = environment.LEGATE_UNUSED_CLIENT_DAYS;
     this.trustedProxies = environment.LEGATE_TRUSTED_PROXIES;
     this.accessTokenTtl = environment.LEGATE_ACCESS_TOKEN_TTL;
     this.loginTtl = environment.LEGATE_LOGIN_TTL;
