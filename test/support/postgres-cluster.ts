@@ -15,6 +15,8 @@ export interface PostgresCluster {
   thaw(): void;
   /** `fast` ends sessions and then itself in order; `immediate` is a crash, from which the next start recovers. */
   stop(mode: 'fast' | 'immediate'): Promise<void>;
+  /** Every process of it is gone at once, with all that was in memory. */
+  kill(): Promise<void>;
   /** Resolves when it answers. */
   start(): Promise<void>;
   /** Stops it and removes its files. */
@@ -67,9 +69,15 @@ async function createCluster(binaries: string, account: Account): Promise<Postgr
     postmaster!.kill(STOP_SIGNALS[mode]);
     await ended;
   };
+  const kill = async () => {
+    const ended = once(postmaster!, 'exit');
+    // The postmaster first, which so starts nothing anew.
+    signalAll('SIGKILL');
+    await ended;
+  };
   await start();
   return {
-    url, start, stop,
+    url, start, stop, kill,
     // The postmaster first: it must not fork while its children are counted.
     freeze: () => { process.kill(postmaster!.pid!, 'SIGSTOP'); signalAll('SIGSTOP'); },
     thaw: () => signalAll('SIGCONT'),
