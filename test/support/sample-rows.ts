@@ -124,7 +124,7 @@ async function insert(executor: Executor, statement: string, values: unknown[]):
 /** Something of the column's type; what its checks mention comes first, one after the other. */
 function valueFor(table: Table, { name, type }: Column, tried: number): unknown {
   const mentioned = Object.values(table.checks).filter(({ columns }) => columns.includes(name)).map(({ text }) => text).join(' ');
-  if (type.endsWith('[]')) return type === 'uuid[]' ? [newId()] : ['sample'];
+  if (type.endsWith('[]')) return type === 'uuid[]' ? [newId()] : type === 'integer[]' ? [randomInt(1000)] : ['sample'];
   switch (type) {
     case 'uuid': return newId();
     case 'text': return nth([...mentioned.matchAll(/'([^']*)'::text/g)].map(([, literal]) => literal!), tried) ?? `sample-${randomBytes(6).toString('hex')}`;
