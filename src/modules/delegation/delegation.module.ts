@@ -23,6 +23,6 @@ import { DelegationsController } from './delegations.controller.js';
   imports: [OrganizationsModule, UsersModule, ScopesModule, ResourcesModule, ClientsModule, AgentsModule, PoliciesModule, ToolsModule, TypeOrmModule.forFeature([DelegationGrant])],
   controllers: [DelegationsController],
   providers: [DelegationGrants, DelegationParties, DelegationPolicies, DelegationDirectory, DelegationAdministration, DelegationReplay, DelegationRevocation, DelegationEndings],
-  exports: [DelegationGrants],
+  exports: [DelegationGrants, DelegationDirectory],
 })
 export class DelegationModule {}
