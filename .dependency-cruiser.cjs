@@ -5,7 +5,7 @@
  */
 
 /** Lowest first: a module may import only those before it. */
-const MODULES = ['audit', 'organizations', 'users', 'scopes', 'resources', 'tools', 'clients', 'agents', 'policies', 'delegation', 'tasks', 'tokens', 'lineage', 'admin'];
+const MODULES = ['audit', 'limits', 'organizations', 'users', 'scopes', 'resources', 'tools', 'clients', 'agents', 'policies', 'delegation', 'tasks', 'tokens', 'lineage', 'usage', 'admin'];
 
 /** File kinds through which one module may use another. */
 const FRONT_DOOR = '[.](module|service|entity|errors|events)[.]ts$';
@@ -15,7 +15,7 @@ const FRONT_DOOR = '[.](module|service|entity|errors|events)[.]ts$';
  * They import nothing but the kernel, errors, the types of platform/http/caller.ts and each other.
  */
 const SHARED = [
-  'audit/audit-catalogue', 'audit/audit-event', 'audit/logged-event', 'organizations/roles', 'organizations/role-ceiling', 'tools/tool-grant', 'delegation/authority', 'delegation/attenuation', 'delegation/delegation-chain',
+  'audit/audit-catalogue', 'audit/audit-event', 'audit/logged-event', 'limits/bounds', 'organizations/roles', 'organizations/role-ceiling', 'tools/tool-grant', 'delegation/authority', 'delegation/attenuation', 'delegation/delegation-chain',
   'delegation/delegation-liveness', 'tasks/tasks-below', 'tokens/token-liveness', 'tokens/token-visibility',
 ].map((name) => `^src/modules/${name}[.]ts$`);
 

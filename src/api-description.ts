@@ -19,6 +19,7 @@ const TAGS = {
   scopes: 'What can be asked for.',
   delegations: 'Who has let which agent act for them, how far, and who it handed on to.',
   tasks: 'What agents are at, and everything that belongs to it.',
+  usage: 'What agents may use, what they have used, and reservations before they use more.',
   oauth: 'What resource servers ask about a token, beside introspection.',
   decisions: 'OpenID AuthZEN 1.0: whoever enforces decisions asks for them here.',
   policies: 'Rules about who may do what, when; why they decide as they do, and what another one would change.',

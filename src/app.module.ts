@@ -6,6 +6,7 @@ import { AgentsModule } from './modules/agents/agents.module.js';
 import { AuditModule } from './modules/audit/audit.module.js';
 import { ClientsModule } from './modules/clients/clients.module.js';
 import { DelegationModule } from './modules/delegation/delegation.module.js';
+import { LimitsModule } from './modules/limits/limits.module.js';
 import { LineageModule } from './modules/lineage/lineage.module.js';
 import { OrganizationsModule } from './modules/organizations/organizations.module.js';
 import { PoliciesModule } from './modules/policies/policies.module.js';
@@ -14,6 +15,7 @@ import { ScopesModule } from './modules/scopes/scopes.module.js';
 import { TasksModule } from './modules/tasks/tasks.module.js';
 import { ToolsModule } from './modules/tools/tools.module.js';
 import { TokensModule } from './modules/tokens/tokens.module.js';
+import { UsageModule } from './modules/usage/usage.module.js';
 import { UsersModule } from './modules/users/users.module.js';
 import { Measurements } from './measurements.service.js';
 import { OidcModule } from './oidc/oidc.module.js';
@@ -38,8 +40,8 @@ export class AppModule {
       module: AppModule,
       imports: [
         ConfigModule.forRoot(config), LoggingModule.forRoot(log), MetricsModule, DatabaseModule, CryptoModule, RedisModule, HealthModule, HttpModule,
-        AuditModule, OrganizationsModule, UsersModule, ScopesModule, ResourcesModule, ToolsModule, ClientsModule, AgentsModule, PoliciesModule, DelegationModule, TasksModule,
-        TokensModule, LineageModule, AdminModule,
+        AuditModule, LimitsModule, OrganizationsModule, UsersModule, ScopesModule, ResourcesModule, ToolsModule, ClientsModule, AgentsModule, PoliciesModule, DelegationModule, TasksModule,
+        TokensModule, LineageModule, UsageModule, AdminModule,
         ...(config.demoApi ? [DemoModule] : []),
         OidcModule,
       ],

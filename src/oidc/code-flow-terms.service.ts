@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import type { OrganizationId } from '../kernel/ids.js';
-import type { DelegationPath } from '../modules/delegation/delegation-grants.service.js';
 import { ScopesService } from '../modules/scopes/scopes.service.js';
 import { IssuancePolicies, type IntendedToken, type JudgedToken } from '../modules/tokens/issuance-policies.service.js';
 import { TokenTools } from '../modules/tokens/token-tools.service.js';
@@ -12,8 +11,6 @@ export interface PersonalToken extends Omit<IntendedToken, 'audience' | 'tools' 
   readonly audience?: string;
   /** `required_tools` of the token request, space-separated. */
   readonly requiredTools?: string;
-  /** By what an agent acts for the person. */
-  readonly path?: DelegationPath;
 }
 
 /** What a token of the code flow is good for: the tools of the agent that acts for the person, if one does, and what the policies say of all of it. */
@@ -25,9 +22,9 @@ export class CodeFlowTerms {
   async judge({ audience, requiredTools, path, ...token }: PersonalToken): Promise<JudgedToken> {
     const { taker, organizationId, scopes } = token;
     // Who somebody is, is nothing to call a tool with.
-    const agentId = taker.kind === 'agent' && audience !== undefined ? taker.agent.id : undefined;
-    const tools = agentId === undefined && requiredTools === undefined
-      ? undefined : await this.tools.of({ agentId, audience: audience ?? '', scopes, graph: await this.scopes.graphOf(organizationId), required: requiredTools, path });
-    return this.policies.judge({ ...token, audience: audience ?? '', tools, areToolsRequested: requiredTools !== undefined });
+    const agent = taker.kind === 'agent' && audience !== undefined ? taker.agent : undefined;
+    const tools = agent === undefined && requiredTools === undefined
+      ? undefined : await this.tools.of({ agent, audience: audience ?? '', scopes, graph: await this.scopes.graphOf(organizationId), required: requiredTools, path });
+    return this.policies.judge({ ...token, path, audience: audience ?? '', tools, areToolsRequested: requiredTools !== undefined });
   }
 }

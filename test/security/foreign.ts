@@ -24,6 +24,7 @@ export const PARAMETERS: Readonly<Record<string, (tenant: Tenant) => string>> = 
   '/api/scopes/{id}': ({ scope }) => scope.id,
   '/api/tasks/{id}': ({ tokenId }) => tokenId,
   '/api/tools/{id}': ({ tool }) => tool.id,
+  '/api/usage/reservations/{id}': ({ reservationId }) => reservationId,
   '/api/users/me/consents/{id}': ({ consentId }) => consentId,
   '/api/users/{id}': ({ people }) => people.member.id,
 };
@@ -31,22 +32,30 @@ export const PARAMETERS: Readonly<Record<string, (tenant: Tenant) => string>> = 
 /** Routes whose parameter names something of the whole installation: nobody but its administrators gets to it. */
 export const OF_THE_INSTALLATION = ['/api/admin/keys/{kid}'];
 
+/** Routes with a parameter that any token gets past, of agents and clients as well: what is behind them belongs to those, or is looked at by scope. */
+export const OF_MACHINES_TOO = ['/api/agents/{id}/limits', '/api/agents/{id}/usage', '/api/usage/reservations/{id}', '/api/usage/reservations/{id}/commit', '/api/usage/reservations/{id}/release'];
+
 /** What somebody who means harm would send to a route with a parameter. A route with a body that is missing here fails the test. */
 export const HOSTILE_BODIES: Readonly<Record<string, (attacker: Tenant) => object>> = {
   'POST /api/admin/tokens/{token_id}/revoke': () => ({ revoke_children: true }),
   'PUT /api/agents/{id}': () => ({ description: 'taken over', scopes: [], metadata: {} }),
+  'PUT /api/agents/{id}/limits': () => ({ requests_per_hour: 1 }),
+  'POST /api/agents/{id}/usage': () => ({ requests: 1000 }),
   'POST /api/agents/{id}/secrets': () => ({ label: 'taken over' }),
   'PUT /api/clients/{client_id}': () => ({ client_name: 'taken over', scopes: [] }),
   'POST /api/clients/{client_id}/secrets': () => ({ label: 'taken over' }),
   'POST /api/delegations/{id}/delegate': ({ agent }) => ({ agent_id: agent.id }),
   'PUT /api/organizations/{id}': () => ({ name: 'taken over' }),
+  'PUT /api/organizations/{id}/limits': () => ({ requests_per_hour: 1 }),
   'POST /api/organizations/{id}/members': ({ people }) => ({ user_id: people.member.id, role: 'member' }),
   'PUT /api/organizations/{id}/members/{user_id}': () => ({ role: 'member' }),
   'PUT /api/policies/{id}': () => ({ name: 'taken over', rule: { effect: 'deny' } }),
   'POST /api/policies/{id}/restore': () => ({ version: 1 }),
   'PUT /api/resources/{id}': () => ({ name: 'taken over', scopes: [], is_active: false }),
   'PUT /api/scopes/{id}': () => ({ description: 'taken over', is_active: false }),
+  'PUT /api/tasks/{id}/limits': () => ({ requests_per_hour: 1 }),
   'PUT /api/tools/{id}': () => ({ description: 'taken over', permissions_required: [], resource: null }),
+  'POST /api/usage/reservations/{id}/commit': () => ({ requests: 0 }),
   'PUT /api/users/{id}': () => ({ name: 'taken over', status: 'disabled' }),
   'POST /api/users/{id}/password': () => ({ new_password: 'taken over by somebody 7' }),
 };
@@ -139,6 +148,7 @@ export const BODY_REFERENCES: Readonly<Record<string, Reference | string>> = {
   'POST /api/tools resource': { body: (_attacker, { resource }) => ({ name: 'theirs', resource: resource.identifier }), status: 400, code: 'unknown_resource' },
   'PUT /api/tools/{id} permissions_required': { body: (_attacker, { scope }) => ({ permissions_required: [scope.name] }), status: 400, code: 'unknown_scope' },
   'PUT /api/tools/{id} resource': { body: (_attacker, { resource }) => ({ resource: resource.identifier }), status: 400, code: 'unknown_resource' },
+  'POST /api/usage/reservations token': foreignToken({}),
   'POST /api/users email': 'makes somebody a member, by decision: there are no invitations',
 };
 

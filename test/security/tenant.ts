@@ -40,6 +40,8 @@ export interface Tenant {
   /** From the owner to the agent. */
   readonly delegationId: string;
   readonly policyId: string;
+  /** Made by the agent for itself. */
+  readonly reservationId: string;
   /** The newest in its audit log. */
   readonly eventId: string;
 }
@@ -84,12 +86,14 @@ export async function makeTenant(server: ServerAddress, administrator: string, n
   const policy = await make('/api/policies', { name: `${name} policy`, rule: { effect: 'deny', who: { users: ['nobody'] } } });
   const events = await call<{ data: { id: string }[] }>(server, 'GET', '/api/admin/audit/logs?limit=1', { token });
   const enrolment = await make(`/api/organizations/${id}/enrolment-token`, {});
+  const agentToken = await machineToken(server, agentMachine);
+  const reservation = await created(server, agentToken, '/api/usage/reservations', { expires_in: 3600 });
   return {
     id, slug, name,
     people: { owner, admin, member },
     tokens: {
       owner: token, admin: (await signIn(server, admin)).accessToken, member: (await signIn(server, member)).accessToken,
-      agent: await machineToken(server, agentMachine), client: await machineToken(server, clientMachine),
+      agent: agentToken, client: await machineToken(server, clientMachine),
     },
     agent: agentMachine, client: clientMachine, application: web, ownerThroughApplication,
     scope: { id: String(scope['id']), name: `${slug}:read` },
@@ -101,6 +105,7 @@ export async function makeTenant(server: ServerAddress, administrator: string, n
     enrolmentToken: String(enrolment['enrolment_token']),
     delegationId: String(delegation['id']),
     policyId: String(policy['id']),
+    reservationId: String(reservation['id']),
     eventId: events.body.data[0]!.id,
   };
 }

@@ -75,7 +75,8 @@ export class AgentForecastDto {
   kind: 'scope' | 'tool';
   name: string;
   is_allowed: boolean;
-  reason: 'allowed' | 'denied_by_policy' | 'not_allowed' | 'policy_error' | 'policies_unavailable';
+  /** @example "denied_by_policy" */
+  reason: string;
   /** Ids of the policies that decide it. */
   policies: string[];
 }

@@ -42,7 +42,7 @@ describe('a caller with agents:write', () => {
     });
     expect(await registry.clients.findCached(agent.id)).toMatchObject({ kind: 'agent', status: 'pending', name: 'Weather watcher', scopes: new Set(['weather:read']) });
     expect(await registry.agents.findCached(agent.id)).toEqual({
-      id: agent.id, organizationId: ours, name: 'Weather watcher', status: 'pending', ownerUserId: admin.subject,
+      id: agent.id, organizationId: ours, isLimited: false, hasLimitedTasks: false, name: 'Weather watcher', status: 'pending', ownerUserId: admin.subject,
       profile: { type: 'retrieval', model: 'model-x', version: '2', provider: 'example.com', trustLevel: 'verified', capabilities: ['acme:forecast'] },
     });
     expect(await eventsAbout(registry, agent.id)).toEqual(['agent.registered']);

@@ -80,7 +80,7 @@ export class AgentsService implements OnModuleInit {
   onModuleInit(): void {
     this.changes.subscribe((kind, id) => {
       if (kind === 'agent') this.invalidate(id);
-      else if (kind === '*') this.cache.clear();
+      else if (kind === 'limits' || kind === '*') this.forgetAll();
     });
   }
 
@@ -98,6 +98,11 @@ export class AgentsService implements OnModuleInit {
   invalidate(agentId: string): void {
     this.cache.invalidate(agentId);
     this.clients.invalidate(agentId);
+  }
+
+  /** Limits of an organization, or of a task in it, concern all its agents; they change seldom. */
+  forgetAll(): void {
+    this.cache.clear();
   }
 
   /** For signing in with name and password: the agent, unless it is deactivated, and its hash if it has one. Not for use inside a transaction. */

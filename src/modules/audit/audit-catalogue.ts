@@ -190,10 +190,11 @@ export const AUDIT_CATALOGUE = {
     'tool.checked': {
       when: 'Somebody who was asked to run a tool asked whether the token that came with the call allows it. `target.id` is the name of the tool, `task_id` and `subject` are those of the token that was checked, and `token_id` is the token of whoever asks.', outcomes: BOTH, target: ['tool'],
       log: 'The organization of whoever asks.',
-      reason: 'Of a refusal the code of the answer: `policy_denied`, `tool_not_allowed`, `scope_not_covered`, `resource_mismatch`, `tool_arguments_invalid`, `lineage_mismatch`, `presented_token_invalid` or `ancestor_token_invalid`.',
+      reason: 'Of a refusal the code of the answer: `policy_denied`, `tool_not_allowed`, `scope_not_covered`, `resource_mismatch`, `tool_arguments_invalid`, `lineage_mismatch`, `presented_token_invalid`, `ancestor_token_invalid`, `action_not_allowed` or `limit_exhausted`.',
       details: {
         checked_token_id: 'The token that was checked, where it was one.', client_id: 'The client of that token.', decision: 'Where the policies were asked: `id` of the decision and `policies`, the ids of those that decided.',
-        reasons: 'Of a refusal: why, in codes; a list.',
+        reasons: 'Of a refusal: why, in codes; a list.', cost_micros: 'What the call counts with, beside one request; millionths of a US dollar.',
+        reservation_id: 'The reservation that was made for it, or that its idempotency key stands for.',
       },
     },
   },
@@ -216,7 +217,7 @@ export const AUDIT_CATALOGUE = {
     },
     'decision.made': {
       when: 'Somebody asked over AuthZEN, or in a check of policies, whether something is allowed. Decisions that the server acts on itself are in the event of what it did or refused. `target` is the resource of the question, of whatever kind.',
-      outcomes: BOTH, target: ['*'], reason: '`allowed`, `denied_by_policy`, `not_allowed` where no policy allows it, `policy_error` or `policies_unavailable`.',
+      outcomes: BOTH, target: ['*'], reason: '`allowed`, `denied_by_policy`, `not_allowed` where no policy allows it, `policy_error` or `policies_unavailable`; `action_not_allowed` or `limit_exhausted` where a limit stands against what the policies allow.',
       details: {
         decision: 'What was decided: `id`, `policies` (ids of those that decided), `is_allowed`, `reason`, `version` of the set of policies, and `request`, the whole question with secrets hidden; a question that is too large is left out.',
       },
@@ -226,13 +227,36 @@ export const AUDIT_CATALOGUE = {
       details: { request: 'The question, secrets hidden.', found: 'How many were found, on this page.' },
     },
   },
+  'Limits and usage': {
+    'limits.changed': {
+      when: 'What an organization, an agent or a task may use was limited, or limited otherwise, or no longer. (Limits of a delegation are part of it.)', outcomes: SUCCESS, target: ['organization', 'agent', 'task'],
+      details: {
+        requests_per_hour: 'After this; null for any number.', cost_budget_usd: 'After this; null for any amount.', cost_period: 'What the budget is for, after this: `day`, `month` or `lifetime`.',
+        allowed_actions: 'Names of the only actions that are allowed, after this; null for any.', former: 'The same four before this; null where nothing was limited.',
+      },
+    },
+    'limit.threshold_reached': {
+      when: 'So much of a limit is reserved or used as the operator wants to be told of (`LEGATE_LIMIT_ALERTS`): once in each of its windows. The actor is whoever used the last of it.', outcomes: SUCCESS,
+      target: ['organization', 'agent', 'task', 'delegation'],
+      details: {
+        limit: '`requests_per_hour` or `cost_budget_usd`.', period: '`hour`, `day`, `month` or `lifetime`.', window_start: 'When the window began; RFC 3339. Missing of a lifetime.', threshold: 'What was reached, in per cent of the limit.',
+        taken: 'How much is reserved or used: requests, or millionths of a US dollar.', bound: 'The limit, likewise.',
+      },
+    },
+    'usage.reported': {
+      when: 'Usage of an agent was reported that had not been reserved. (What was reserved, or came with the call of a tool, has no event of its own.)', outcomes: SUCCESS, target: ['agent'],
+      details: { requests: 'How many.', cost_micros: 'What it cost; millionths of a US dollar.', action: 'What was done, if the report says so.' },
+    },
+  },
   'Delegation, tasks and consent': {
     'delegation.created': {
       when: 'Authority was delegated to an agent, or handed on by one. (What a person agrees to on the consent page is `consent.granted`.)', outcomes: SUCCESS, target: ['delegation'],
       details: {
         agent_id: 'The agent that may act.', origin: '`principal`, who delegated it themselves; `administrator`, who did it for them; `delegate`, an agent that handed it on.', principal: 'Who delegates: `kind` and `id`.',
         parent_grant_id: 'The delegation that is handed on; null for the first.', scope: SCOPE, tools: 'Names of tools; null for any.', resources: 'Identifiers of resources; null for any.',
-        purpose: 'What for, in words.', max_depth: 'How often it may be handed on.', max_uses: 'How many tokens it is good for; null for any number.', expires_at: 'When it ends; RFC 3339.',
+        purpose: 'What for, in words.', max_depth: 'How often it may be handed on.', max_uses: 'How many tokens it is good for; null for any number.',
+        requests_per_hour: 'How many calls may be made by it in an hour; null for any number.', cost_budget_usd: 'What may be spent by it; null for any amount.',
+        allowed_actions: 'Names of the only actions that it allows; null for any.', expires_at: 'When it ends; RFC 3339.',
         decision: DECISION, depth: 'How many agents there are from the first principal to this one.',
       },
     },

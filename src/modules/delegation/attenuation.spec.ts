@@ -9,6 +9,7 @@ const ALL: Authority = {
   scopes: ['calendar:read', 'mail:send'], tools: ['search', 'book'], resources: ['https://a.example', 'https://b.example'],
   authorizationDetails: [{ type: 'payment', actions: ['initiate', 'status'], currency: 'EUR' }],
   maxDepth: 2, notBefore: 1_000, expiresAt: 2_000, maxTokenTtl: 300, maxUses: 10,
+  requestsPerHour: 60, costBudgetMicros: 2_500_000, allowedActions: ['search', 'read'],
 };
 
 /** One thing that somebody might do with an authority. */
@@ -20,6 +21,9 @@ interface Act {
   readonly at: number;
   readonly tokenTtl: number;
   readonly uses: number;
+  readonly requests: number;
+  readonly cost: number;
+  readonly action: string;
 }
 
 /** What an authority permits, said without the rules that are tested: each bound on its own, as whoever enforces it reads it. */
@@ -34,6 +38,9 @@ const PERMITS: { readonly [Bound in keyof Authority]: (authority: Authority, act
   expiresAt: ({ expiresAt }, { at }) => expiresAt === null || at <= expiresAt,
   maxTokenTtl: ({ maxTokenTtl }, { tokenTtl }) => maxTokenTtl === null || tokenTtl <= maxTokenTtl,
   maxUses: ({ maxUses }, { uses }) => maxUses === null || uses <= maxUses,
+  requestsPerHour: ({ requestsPerHour }, { requests }) => requestsPerHour === null || requests <= requestsPerHour,
+  costBudgetMicros: ({ costBudgetMicros }, { cost }) => costBudgetMicros === null || cost <= costBudgetMicros,
+  allowedActions: ({ allowedActions }, { action }) => allowedActions === null || allowedActions.includes(action),
 };
 
 const name = fc.constantFrom('calendar:read', 'calendar:read:busy', 'calendar:write', 'mail:send');
@@ -46,6 +53,7 @@ const orNone = <T>(values: fc.Arbitrary<T>) => fc.option(values, { nil: null, fr
 const parts = {
   scopes: fc.uniqueArray(name), tools: orNone(fc.uniqueArray(tool)), resources: orNone(fc.uniqueArray(resource)), authorizationDetails: fc.array(detail, { maxLength: 3 }),
   notBefore: orNone(fc.integer({ min: 0, max: 6 })), expiresAt: orNone(fc.integer({ min: 0, max: 6 })), maxTokenTtl: orNone(fc.integer({ min: 1, max: 6 })), maxUses: orNone(fc.integer({ min: 1, max: 6 })),
+  requestsPerHour: orNone(fc.integer({ min: 1, max: 6 })), costBudgetMicros: orNone(fc.integer({ min: 1, max: 6 })), allowedActions: orNone(fc.uniqueArray(tool)),
 };
 const authority: fc.Arbitrary<Authority> = fc.record({ ...parts, maxDepth: fc.integer({ min: 0, max: 4 }) });
 /** A request that differs from what is above in few places, or most chains would end at their first step. */
@@ -56,6 +64,7 @@ const asked: fc.Arbitrary<Partial<Authority>> = fc.oneof(
 ) as fc.Arbitrary<Partial<Authority>>;
 const act: fc.Arbitrary<Act> = fc.record({
   scope: name, tool, resource, detail, at: fc.integer({ min: 0, max: 6 }), tokenTtl: fc.integer({ min: 1, max: 6 }), uses: fc.integer({ min: 1, max: 6 }),
+  requests: fc.integer({ min: 1, max: 6 }), cost: fc.integer({ min: 1, max: 6 }), action: tool,
 });
 
 /** The chain that comes of these requests: those that are refused make no link. */
@@ -95,6 +104,7 @@ describe('attenuation', () => {
     const less: Partial<Authority> = {
       scopes: ['calendar:read:busy'], tools: ['book'], resources: [], authorizationDetails: [{ type: 'payment', actions: ['status'], currency: 'EUR' }],
       maxDepth: 0, notBefore: 1_100, expiresAt: 1_900, maxTokenTtl: 60, maxUses: 1,
+      requestsPerHour: 59, costBudgetMicros: 2_499_999, allowedActions: ['read'],
     };
     expect(attenuate(ALL, less, scopes)).toEqual({ authority: less });
   });
@@ -116,6 +126,10 @@ describe('attenuation', () => {
     ['expiresAt', { expiresAt: null }, ['no limit']],
     ['maxTokenTtl', { maxTokenTtl: 301 }, ['301']],
     ['maxUses', { maxUses: null }, ['no limit']],
+    ['requestsPerHour', { requestsPerHour: 61 }, ['61']],
+    ['costBudgetMicros', { costBudgetMicros: 2_500_001 }, ['2.500001']],
+    ['costBudgetMicros', { costBudgetMicros: null }, ['no limit']],
+    ['allowedActions', { allowedActions: ['read', 'write'] }, ['write']],
   ])('refuses more %s than there is, and says what', (member, request, beyond) => {
     expect(attenuate(ALL, request, scopes)).toEqual({ widenings: [{ member, beyond }] });
   });

@@ -1,4 +1,5 @@
 import { canonicalJson } from '../../kernel/canonical-json.js';
+import { microsAsUsd } from '../../kernel/usd.js';
 import type { Authority, AuthorizationDetail, ScopeCoverage } from './authority.js';
 
 /** Where a delegation asked for more than the one above it has, and what exactly. */
@@ -15,8 +16,8 @@ const notIn = (above: readonly string[] | null, asked: readonly string[] | null)
   above === null ? [] : asked === null ? ['everything'] : asked.filter((name) => !above.includes(name));
 
 /** Members that are limits: a child's is no higher. */
-const higherThan = (above: number | null, asked: number | null): readonly string[] =>
-  above === null ? [] : asked === null ? ['no limit'] : asked > above ? [String(asked)] : [];
+const higherThan = (above: number | null, asked: number | null, inWords: (amount: number) => string = String): readonly string[] =>
+  above === null ? [] : asked === null ? ['no limit'] : asked > above ? [inWords(asked)] : [];
 
 /**
  * One rule for each member of an authority. Together they are what keeps a chain of delegations from ever widening: taking any
@@ -36,6 +37,9 @@ export const NARROWING: { readonly [Member in keyof Authority]: NarrowingRule } 
   expiresAt: (above, asked) => higherThan(above.expiresAt, asked.expiresAt),
   maxTokenTtl: (above, asked) => higherThan(above.maxTokenTtl, asked.maxTokenTtl),
   maxUses: (above, asked) => higherThan(above.maxUses, asked.maxUses),
+  requestsPerHour: (above, asked) => higherThan(above.requestsPerHour, asked.requestsPerHour),
+  costBudgetMicros: (above, asked) => higherThan(above.costBudgetMicros, asked.costBudgetMicros, microsAsUsd),
+  allowedActions: (above, asked) => notIn(above.allowedActions, asked.allowedActions),
 };
 
 export type NarrowingRules = Partial<typeof NARROWING>;

@@ -21,7 +21,16 @@ export interface Authority {
   readonly maxTokenTtl: number | null;
   /** How many tokens may be issued for it. */
   readonly maxUses: number | null;
+  /** What may be used by it and by what is below it, metered by `limits`: calls in an hour. */
+  readonly requestsPerHour: number | null;
+  /** Millionths of a US dollar, for as long as it stands. */
+  readonly costBudgetMicros: number | null;
+  /** Names of actions; no other is allowed. */
+  readonly allowedActions: readonly string[] | null;
 }
+
+/** An authority that is not limited in what may be used by it. */
+export const UNMETERED = { requestsPerHour: null, costBudgetMicros: null, allowedActions: null } as const satisfies Partial<Authority>;
 
 /** The rules of coverage among scopes that apply where the delegation is made. */
 export interface ScopeCoverage {

@@ -2,12 +2,13 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { epochSeconds } from '../../kernel/clock.js';
 import type { ScopeGraph } from '../../kernel/scope-graph.js';
+import { microsAsUsd, usdInMicros } from '../../kernel/usd.js';
 import { Config } from '../../platform/config/config.js';
 import type { Caller } from '../../platform/http/caller.js';
 import type { AuditEvent } from '../audit/audit-event.js';
 import { AuditLog } from '../audit/audit-log.service.js';
 import { attenuate } from './attenuation.js';
-import type { Authority } from './authority.js';
+import { UNMETERED, type Authority } from './authority.js';
 import { DelegationDirectory } from './delegation-directory.service.js';
 import { DelegationGrant } from './delegation-grant.entity.js';
 import { authorityOf, DelegationGrants } from './delegation-grants.service.js';
@@ -49,7 +50,7 @@ export class DelegationAdministration {
     await this.parties.assertKnown(this.dataSource.manager, caller.organizationId, { scopes: body.scopes, resources: body.constraints?.resources ?? null });
     const above: Authority = {
       scopes: body.scopes, tools: null, resources: null, authorizationDetails: body.authorization_details ?? [], maxDepth: this.config.delegationDepth,
-      notBefore: null, expiresAt: null, maxTokenTtl: null, maxUses: null,
+      notBefore: null, expiresAt: null, maxTokenTtl: null, maxUses: null, ...UNMETERED,
     };
     const authority = this.narrowed(above, { maxDepth: 0, expiresAt: epochSeconds() + DEFAULT_TTL, ...askedOf(body) }, await this.parties.graphOf(caller.organizationId));
     const decided = await this.policies.judge({ organizationId: caller.organizationId, principal, agentId, authority, depth: 1, purpose: body.purpose });
@@ -110,6 +111,7 @@ function askedOf(body: DelegatedAuthorityDto & { readonly scopes?: string[] }): 
   const asked: { [Member in keyof Authority]: Authority[Member] | undefined } = {
     scopes: body.scopes, tools: body.tools, resources: body.constraints?.resources, authorizationDetails: body.authorization_details, maxDepth: body.max_depth,
     notBefore: numericDate(body.constraints?.not_before), expiresAt: numericDate(body.expires_at), maxTokenTtl: body.constraints?.max_token_ttl, maxUses: body.max_uses,
+    requestsPerHour: body.constraints?.requests_per_hour, costBudgetMicros: usdInMicros(body.constraints?.cost_budget_usd), allowedActions: body.constraints?.allowed_actions,
   };
   return Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined)) as Partial<Authority>;
 }
@@ -121,6 +123,7 @@ function numericDate(text: string | undefined): number | undefined {
 function detailsOf(grant: DelegationGrant): AuditEvent['details'] {
   return {
     agent_id: grant.agentId, origin: grant.origin, principal: { kind: grant.principalKind, id: grant.principalId }, parent_grant_id: grant.parentGrantId, scope: grant.scopes.join(' '),
-    tools: grant.tools, resources: grant.resources, purpose: grant.purpose, max_depth: grant.maxDepth, max_uses: grant.maxUses, expires_at: grant.expiresAt?.toISOString(),
+    tools: grant.tools, resources: grant.resources, purpose: grant.purpose, max_depth: grant.maxDepth, max_uses: grant.maxUses,
+    requests_per_hour: grant.requestsPerHour, cost_budget_usd: grant.costBudgetMicros === null ? null : microsAsUsd(grant.costBudgetMicros), allowed_actions: grant.allowedActions, expires_at: grant.expiresAt?.toISOString(),
   };
 }

@@ -89,6 +89,18 @@ export class DelegationGrant {
   @Column({ type: 'integer' })
   uses: number;
 
+  /** What may be used by it, metered by `limits`. Calls in an hour. */
+  @Column({ name: 'requests_per_hour', type: 'integer', nullable: true })
+  requestsPerHour: number | null;
+
+  /** Millionths of a US dollar, for as long as it stands. */
+  @Column({ name: 'cost_budget_micros', type: 'bigint', nullable: true, transformer: { from: (value: string | null) => (value === null ? null : Number(value)), to: (value: number | null) => value } })
+  costBudgetMicros: number | null;
+
+  /** Names of actions; no other is allowed. Null for any. */
+  @Column({ name: 'allowed_actions', type: 'text', array: true, nullable: true })
+  allowedActions: string[] | null;
+
   @Column({ name: 'created_at', type: 'timestamptz' })
   createdAt: Date;
 

@@ -81,6 +81,7 @@ export class DelegationGrants implements OnModuleInit {
       scopes: [...given.scopes], tools: given.tools && [...given.tools], resources: given.resources && [...given.resources],
       authorizationDetails: [...given.authorizationDetails], purpose: given.purpose, maxDepth: given.maxDepth,
       notBefore: dateOf(given.notBefore), expiresAt: dateOf(given.expiresAt), maxTokenTtl: given.maxTokenTtl, maxUses: given.maxUses, uses: 0,
+      requestsPerHour: given.requestsPerHour, costBudgetMicros: given.costBudgetMicros, allowedActions: given.allowedActions && [...given.allowedActions],
       createdAt: nowDate(), revokedAt: null,
     });
     // As a plain object: TypeORM's type of what can be inserted cannot hold JSON of unknown shape.
@@ -151,6 +152,7 @@ export function authorityOf(grant: DelegationGrant): Authority {
   return {
     scopes: grant.scopes, tools: grant.tools, resources: grant.resources, authorizationDetails: grant.authorizationDetails, maxDepth: grant.maxDepth,
     notBefore: numericDate(grant.notBefore), expiresAt: numericDate(grant.expiresAt), maxTokenTtl: grant.maxTokenTtl, maxUses: grant.maxUses,
+    requestsPerHour: grant.requestsPerHour, costBudgetMicros: grant.costBudgetMicros, allowedActions: grant.allowedActions,
   };
 }
 

@@ -44,7 +44,8 @@ export const delegationWidens = (widenings: readonly Widening[]) =>
 /** As the members are called on the wire. */
 const MEMBERS: { readonly [Member in Widening['member']]: string } = {
   scopes: 'scopes', tools: 'tools', resources: 'resources', authorizationDetails: 'authorization_details', maxDepth: 'max_depth', notBefore: 'not_before',
-  expiresAt: 'expires_at', maxTokenTtl: 'max_token_ttl', maxUses: 'max_uses',
+  expiresAt: 'expires_at', maxTokenTtl: 'max_token_ttl', maxUses: 'max_uses', requestsPerHour: 'requests_per_hour',
+  costBudgetMicros: 'cost_budget_usd', allowedActions: 'allowed_actions',
 };
 
 function sentence({ member, beyond }: Widening): string {

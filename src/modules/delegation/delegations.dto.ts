@@ -1,7 +1,9 @@
+import { ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform, Type } from 'class-transformer';
-import { ArrayMaxSize, ArrayMinSize, ArrayUnique, IsArray, IsBoolean, IsInt, IsObject, IsOptional, IsString, IsUUID, Max, MaxLength, Min, ValidateNested } from 'class-validator';
+import { ArrayMaxSize, ArrayMinSize, ArrayUnique, IsArray, IsBoolean, IsInt, IsObject, IsOptional, IsString, IsUUID, Max, MaxLength, Min, MinLength, ValidateNested } from 'class-validator';
+import { microsAsUsd } from '../../kernel/usd.js';
 import { PageQuery } from '../../platform/http/page.js';
-import { IsDateTime, IsPlainText, IsScopeToken } from '../../platform/http/validation.js';
+import { IsDateTime, IsPlainText, IsScopeToken, IsUsd } from '../../platform/http/validation.js';
 import type { Authority } from './authority.js';
 import { IsAuthorizationDetails } from './authorization-details.js';
 import { DELEGATION_ORIGINS, type DelegationGrant } from './delegation-grant.entity.js';
@@ -21,6 +23,19 @@ export class DelegationConstraintsDto {
   /** How long a token issued for it lives at the most, in seconds. */
   @IsOptional() @IsInt() @Min(10) @Max(86_400)
   max_token_ttl?: number;
+
+  /** How many calls may be made by it, and by what is below it, in an hour. */
+  @IsOptional() @IsInt() @Min(1) @Max(1_000_000_000)
+  requests_per_hour?: number;
+
+  /** What may be spent by it, and by what is below it, in US dollars. */
+  @ApiPropertyOptional({ oneOf: [{ type: 'string', pattern: '^\\d{1,7}(\\.\\d{1,6})?$' }, { type: 'number', format: 'double' }], description: 'What may be spent by it, and by what is below it, in US dollars.', example: '2.50' })
+  @IsOptional() @IsUsd(1)
+  cost_budget_usd?: string | number;
+
+  /** Names of the only actions that it allows: names of tools, or actions that decisions are asked about. */
+  @IsOptional() @IsArray() @ArrayMaxSize(200) @ArrayUnique() @IsString({ each: true }) @MinLength(1, { each: true }) @MaxLength(128, { each: true })
+  allowed_actions?: string[];
 }
 
 export class DelegatedAuthorityDto {
@@ -109,7 +124,9 @@ export class DelegationDto {
   scopes: string[];
   tools: string[] | null;
   authorization_details: { type: string }[];
-  constraints: { resources: string[] | null; not_before: string | null; max_token_ttl: number | null };
+  constraints: {
+    resources: string[] | null; not_before: string | null; max_token_ttl: number | null; requests_per_hour: number | null; cost_budget_usd: string | null; allowed_actions: string[] | null;
+  };
   purpose: string | null;
   max_depth: number;
   max_uses: number | null;
@@ -132,7 +149,10 @@ export class DelegationDto {
       scopes: grant.scopes,
       tools: grant.tools,
       authorization_details: grant.authorizationDetails,
-      constraints: { resources: grant.resources, not_before: grant.notBefore?.toISOString() ?? null, max_token_ttl: grant.maxTokenTtl },
+      constraints: {
+        resources: grant.resources, not_before: grant.notBefore?.toISOString() ?? null, max_token_ttl: grant.maxTokenTtl,
+        requests_per_hour: grant.requestsPerHour, cost_budget_usd: grant.costBudgetMicros === null ? null : microsAsUsd(grant.costBudgetMicros), allowed_actions: grant.allowedActions,
+      },
       purpose: grant.purpose,
       max_depth: grant.maxDepth,
       max_uses: grant.maxUses,

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { AgentsModule } from '../agents/agents.module.js';
 import { ClientsModule } from '../clients/clients.module.js';
+import { LimitsModule } from '../limits/limits.module.js';
 import { PoliciesModule } from '../policies/policies.module.js';
 import { ScopesModule } from '../scopes/scopes.module.js';
 import { TasksModule } from '../tasks/tasks.module.js';
@@ -12,15 +13,16 @@ import { TaskDirectory } from './task-directory.service.js';
 import { TaskTrail } from './task-trail.service.js';
 import { TaskTrees } from './task-tree.service.js';
 import { TasksController } from './tasks.controller.js';
+import { TokenUsage } from './token-usage.service.js';
 import { TokenVerification } from './token-verification.service.js';
 import { ToolAccess } from './tool-access.service.js';
 import { VerificationController } from './verification.controller.js';
 
 /** What came of what: tasks and their trees, and whether a token stands where it is said to. */
 @Module({
-  imports: [ScopesModule, ToolsModule, ClientsModule, AgentsModule, PoliciesModule, TasksModule],
+  imports: [LimitsModule, ScopesModule, ToolsModule, ClientsModule, AgentsModule, PoliciesModule, TasksModule],
   controllers: [TasksController, VerificationController],
-  providers: [TaskDirectory, TaskAdministration, TaskTrees, TaskTrail, TaskChains, TokenVerification, ToolAccess, AgentInfo],
-  exports: [TaskChains],
+  providers: [TaskDirectory, TaskAdministration, TaskTrees, TaskTrail, TaskChains, TokenVerification, TokenUsage, ToolAccess, AgentInfo],
+  exports: [TaskChains, TaskDirectory, TokenVerification, TokenUsage],
 })
 export class LineageModule {}

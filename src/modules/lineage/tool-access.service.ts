@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { JsonValue } from '../../kernel/canonical-json.js';
 import { epochSeconds } from '../../kernel/clock.js';
 import { DomainError } from '../../kernel/domain-error.js';
 import type { Caller } from '../../platform/http/caller.js';
@@ -8,9 +9,12 @@ import { doneBy, type AuditEvent } from '../audit/audit-event.js';
 import { AuditLog } from '../audit/audit-log.service.js';
 import { ClientsService } from '../clients/clients.service.js';
 import { actorsOf, type ActorChain } from '../delegation/delegation-chain.js';
+import { callsOf } from '../limits/bounds.js';
+import type { Reservation } from '../limits/usage-meter.service.js';
 import { PolicyDecisions, type Decision, type DecisionEntity, type DecisionRequest } from '../policies/policy-decisions.service.js';
 import { ToolsService, type ToolRecord } from '../tools/tools.service.js';
 import { policyDenied, resourceMismatch, scopeNotCovered, toolArgumentsInvalid, toolNotAllowed } from './lineage.errors.js';
+import { TokenUsage } from './token-usage.service.js';
 import { TokenVerification, type Expectation, type VerifiedToken } from './token-verification.service.js';
 
 export interface ToolCall extends Expectation {
@@ -18,13 +22,19 @@ export interface ToolCall extends Expectation {
   /** Its name. */
   readonly tool: string;
   readonly arguments?: unknown;
+  /** Reserves what the call costs, instead of using it up. */
+  readonly reserve?: boolean;
 }
 
 export interface AllowedCall {
   readonly verified: VerifiedToken;
   readonly tool: ToolRecord;
   readonly decision: Decision;
+  readonly reservation?: Reservation;
 }
+
+/** How long what a call costs stays reserved for it. */
+const RESERVATION_SECONDS = 300;
 
 /**
  * Whether a call of a tool with a token is right:
@@ -32,7 +42,9 @@ export interface AllowedCall {
  * 2. the tool is active, offered where the token is for, and named in it;
  * 3. the token covers the scopes that the tool requires;
  * 4. the tool takes the arguments;
- * 5. the policies allow it.
+ * 5. the policies allow it;
+ * 6. the limits of everybody above the token allow it, and have as much left as it costs: one request, and the cost of the tool.
+ *    That is used up by this, or reserved; the same idempotency key does so once.
  * The answer is on record, whichever it is.
  */
 @Injectable()
@@ -43,22 +55,28 @@ export class ToolAccess {
     private readonly agents: AgentsService,
     private readonly clients: ClientsService,
     private readonly policies: PolicyDecisions,
+    private readonly usage: TokenUsage,
     private readonly audit: AuditLog,
   ) {}
 
   /**
    * @throws DomainError `presented_token_invalid`, `ancestor_token_invalid`, `lineage_mismatch`, `tool_not_allowed`, `resource_mismatch`, `scope_not_covered`,
-   *   `tool_arguments_invalid`, `policy_denied`
+   *   `tool_arguments_invalid`, `policy_denied`, `action_not_allowed`, `limit_exhausted`, `idempotency_key_reused`
    */
-  async check(caller: Caller, call: ToolCall): Promise<AllowedCall> {
+  async check(caller: Caller, call: ToolCall, idempotencyKey?: string): Promise<AllowedCall> {
     let verified: VerifiedToken | undefined;
     try {
       verified = await this.verification.verify(caller, call.token, call);
       const tool = await this.toolOf(verified, call);
       const decision = await this.policies.decide(await this.question(verified, tool));
       if (!decision.isAllowed) throw policyDenied({ id: decision.id, policies: decision.policies }, decision.reason);
-      await this.audit.record({ ...eventOf(caller, call, verified), outcome: 'success', details: detailsOf(verified, decision) });
-      return { verified, tool, decision };
+      const reservation = await this.usage.book(caller, verified.row, {
+        requests: 1, costMicros: tool.costMicros, actions: callsOf(tool.name), holdSeconds: call.reserve ? RESERVATION_SECONDS : undefined,
+        idempotency: idempotencyKey === undefined ? undefined : { key: idempotencyKey, request: { route: 'verify-tool-access', ...call } as unknown as JsonValue },
+      });
+      const used = { cost_micros: tool.costMicros, reservation_id: reservation?.id };
+      await this.audit.record({ ...eventOf(caller, call, verified), outcome: 'success', details: { ...detailsOf(verified, decision), ...used } });
+      return { verified, tool, decision, reservation };
     } catch (error) {
       if (!(error instanceof DomainError) || (error.kind !== 'unauthenticated' && error.kind !== 'forbidden')) throw error;
       const denied = error.details?.['decision'] as Decision | undefined;

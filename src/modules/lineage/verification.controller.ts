@@ -2,6 +2,7 @@ import { Body, Controller, Get, Headers, HttpCode, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { Access } from '../../platform/http/access.js';
 import { CurrentCaller, type Caller } from '../../platform/http/caller.js';
+import { AcceptsIdempotencyKey, IdempotencyKey } from '../../platform/http/idempotency-key.js';
 import { AgentInfo } from './agent-info.service.js';
 import { TaskTrail } from './task-trail.service.js';
 import { TokenVerification } from './token-verification.service.js';
@@ -32,12 +33,16 @@ export class VerificationController {
     return VerifiedTokenDto.of(await this.verification.verify(caller, token, expected));
   }
 
-  /** Verifies a token, and that it is good for calling this tool, with these arguments. The answer is on record. */
+  /**
+   * Verifies a token, and that it is good for calling this tool, with these arguments. One request and the cost of the tool count
+   * against the limits of the agent and of everybody above it. The answer is on record.
+   */
   @Post('verify-tool-access')
   @HttpCode(200)
+  @AcceptsIdempotencyKey()
   @Access.authenticated()
-  async verifyToolAccess(@CurrentCaller() caller: Caller, @Body() body: VerifyToolAccessDto): Promise<AllowedToolCallDto> {
-    return AllowedToolCallDto.ofCall(await this.access.check(caller, body));
+  async verifyToolAccess(@CurrentCaller() caller: Caller, @IdempotencyKey() key: string | undefined, @Body() body: VerifyToolAccessDto): Promise<AllowedToolCallDto> {
+    return AllowedToolCallDto.ofCall(await this.access.check(caller, body, key));
   }
 
   /** Verifies a token, and that it covers these scopes at this resource. */

@@ -1,4 +1,5 @@
-import { ArrayMaxSize, IsArray, IsInt, IsObject, IsOptional, IsString, IsUUID, Matches, Max, MaxLength, Min, MinLength } from 'class-validator';
+import { ArrayMaxSize, IsArray, IsBoolean, IsInt, IsObject, IsOptional, IsString, IsUUID, Matches, Max, MaxLength, Min, MinLength } from 'class-validator';
+import { microsAsUsd } from '../../kernel/usd.js';
 import { IsOmittable } from '../../platform/http/omittable.js';
 import { IsScopeToken } from '../../platform/http/validation.js';
 import type { AllowedCall } from './tool-access.service.js';
@@ -35,6 +36,10 @@ export class VerifyToolAccessDto extends VerifyTokenDto {
   /** What it is about to be called with, to be held against its `input_schema`. Left out, it is not checked. */
   @IsOmittable() @IsObject()
   arguments?: object;
+
+  /** Only reserves what the call costs, to be committed or released afterwards. */
+  @IsOmittable() @IsBoolean()
+  reserve?: boolean;
 }
 
 export class CheckTokenAccessDto extends TokenInQuestionDto {
@@ -103,9 +108,16 @@ export class AllowedToolCallDto extends AllowedAccessDto {
   tool: { id: string; name: string };
   /** What decided: `id` is in the audit log as well. */
   decision: { id: string; policies: string[] };
+  /** What the call costs in US dollars, which counts with one request. */
+  cost_usd: string;
+  /** What was reserved for it: to be committed or released before it expires. Null where it was used up at once. */
+  reservation: { id: string; expires_at: string } | null;
 
-  static ofCall(this: void, { verified, tool, decision }: AllowedCall): AllowedToolCallDto {
-    return { ...AllowedAccessDto.of(verified), tool: { id: tool.id, name: tool.name }, decision: { id: decision.id, policies: [...decision.policies] } };
+  static ofCall(this: void, { verified, tool, decision, reservation }: AllowedCall): AllowedToolCallDto {
+    return {
+      ...AllowedAccessDto.of(verified), tool: { id: tool.id, name: tool.name }, decision: { id: decision.id, policies: [...decision.policies] }, cost_usd: microsAsUsd(tool.costMicros),
+      reservation: reservation?.expiresAt ? { id: reservation.id, expires_at: reservation.expiresAt.toISOString() } : null,
+    };
   }
 }
 

@@ -1,5 +1,5 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import type { Decision, DecisionReason } from './decision.js';
+import { DECISION_REASONS, type Decision, type DecisionReason } from './decision.js';
 import type { Evaluated } from './authzen-evaluations.service.js';
 
 /**
@@ -70,7 +70,7 @@ export class EvaluationErrorDto {
 export class EvaluationContextDto {
   /** Id of the decision, as in the audit log. */
   id?: string;
-  @ApiPropertyOptional({ enum: ['allowed', 'denied_by_policy', 'not_allowed', 'policy_error', 'policies_unavailable'] })
+  @ApiPropertyOptional({ enum: DECISION_REASONS })
   reason?: DecisionReason;
   /** Ids of the policies that decided. */
   policies?: string[];

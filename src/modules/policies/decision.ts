@@ -33,7 +33,14 @@ export type DecisionReason =
   | 'denied_by_policy' // a policy denies it
   | 'not_allowed' // no policy allows it
   | 'policy_error' // a policy could not be evaluated
-  | 'policies_unavailable'; // the policies could not be read
+  | 'policies_unavailable' // the policies could not be read
+  | 'action_not_allowed' // a limit names the actions that are allowed, and not this one
+  | 'limit_exhausted'; // too little is left of a limit
+
+/** Every reason there is. The last two are those of limits, which only AuthZEN evaluations look at. */
+export const DECISION_REASONS = [
+  'allowed', 'denied_by_policy', 'not_allowed', 'policy_error', 'policies_unavailable', 'action_not_allowed', 'limit_exhausted',
+] as const satisfies readonly DecisionReason[];
 
 export interface Decision {
   /** UUIDv7, new for each decision. */

@@ -68,10 +68,10 @@ export class ClientTokens {
     const agent = client.kind === 'agent' ? await this.agents.findCached(client.id) : undefined;
     if (client.kind === 'agent' && agent?.status !== 'active') throw agentNotActive(agent?.status ?? 'gone');
     const { resource, graph } = await this.api(client);
-    const tools = await this.tools.of({ agentId: agent?.id, audience: resource.identifier, scopes, graph });
+    const tools = await this.tools.of({ agent, audience: resource.identifier, scopes, graph });
     const judged = await this.policies.judge({
       organizationId: client.organizationId, taker: agent ? { kind: 'agent', agent, client } : { kind: 'client', client }, grantType: request.grantType, audience: resource.identifier,
-      scopes, areScopesRequested, tools, act: request.act, task: request.taskId,
+      scopes, areScopesRequested, tools, act: request.act, task: request.taskId, place: request,
     });
     const issuedAt = epochSeconds();
     return this.issuer.issue({

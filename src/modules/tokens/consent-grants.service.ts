@@ -6,7 +6,7 @@ import type { AgentId } from '../../kernel/ids.js';
 import type { AuditEvent, AuditParty } from '../audit/audit-event.js';
 import { AuditLog } from '../audit/audit-log.service.js';
 import { Endings, type EndedCounts } from '../audit/endings.service.js';
-import type { Authority } from '../delegation/authority.js';
+import { UNMETERED, type Authority } from '../delegation/authority.js';
 import type { DelegationGrantId } from '../delegation/delegation-grant.entity.js';
 import { DelegationGrants } from '../delegation/delegation-grants.service.js';
 import { ConsentGrant, type ConsentGrantId } from './consent-grant.entity.js';
@@ -103,7 +103,7 @@ export class ConsentGrants {
     if (!consent.delegate || bounds.scopes.length === 0) return null;
     const { id } = await this.delegations.insert(manager, {
       ...bounds, organizationId: consent.organizationId, origin: 'consent', principalKind: 'user', principalId: consent.userId, agentId: consent.delegate, purpose: null,
-      tools: null, authorizationDetails: [], maxDepth: 0, notBefore: null, maxTokenTtl: null, maxUses: null,
+      tools: null, authorizationDetails: [], maxDepth: 0, notBefore: null, maxTokenTtl: null, maxUses: null, ...UNMETERED,
     });
     return id;
   }

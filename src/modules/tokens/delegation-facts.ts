@@ -1,4 +1,5 @@
 import type { JsonValue } from '../../kernel/canonical-json.js';
+import { microsAsUsd } from '../../kernel/usd.js';
 import { actedBy, type ActorChain } from '../delegation/delegation-chain.js';
 import type { DelegationGrant } from '../delegation/delegation-grant.entity.js';
 import type { DelegationPath } from '../delegation/delegation-grants.service.js';
@@ -35,8 +36,9 @@ export function delegationFacts(path: DelegationPath, issuer: string, purpose?: 
   };
 }
 
-function constraintsOf({ resources, notBefore, maxTokenTtl, maxUses, maxDepth }: DelegationGrant): JsonValue {
+function constraintsOf({ resources, notBefore, maxTokenTtl, maxUses, maxDepth, requestsPerHour, costBudgetMicros, allowedActions }: DelegationGrant): JsonValue {
   return {
     resources: resources ?? undefined, not_before: notBefore?.toISOString(), max_token_ttl: maxTokenTtl ?? undefined, max_uses: maxUses ?? undefined, max_depth: maxDepth,
+    requests_per_hour: requestsPerHour ?? undefined, cost_budget_usd: costBudgetMicros === null ? undefined : microsAsUsd(costBudgetMicros), allowed_actions: allowedActions ?? undefined,
   };
 }

@@ -3,9 +3,11 @@ import { newId } from '../../kernel/ids.js';
 import { requestContext } from '../../platform/http/request-context.js';
 import type { AgentRecord } from '../agents/agents.service.js';
 import type { ClientRecord } from '../clients/clients.service.js';
+import type { DelegationPath } from '../delegation/delegation-grants.service.js';
 import { PolicyDecisions, type Decision } from '../policies/policy-decisions.service.js';
 import { ScopesService } from '../scopes/scopes.service.js';
 import { ToolsService, type AssignedTool } from '../tools/tools.service.js';
+import { IssuanceLimits, type LimitedIssuance } from './issuance-limits.service.js';
 import { requestsAbout, type TokenCircumstances, type TokenTaker } from './issuance-question.js';
 import { refusedIssuance } from './recorded-issuance.js';
 import type { DecisionFacts } from './token-record.js';
@@ -22,6 +24,9 @@ export interface IntendedToken extends TokenCircumstances {
   readonly areScopesRequested: boolean;
   readonly tools?: readonly AssignedTool[];
   readonly areToolsRequested?: boolean;
+  /** By what the taker acts, and where among tasks: there may be limits to it. */
+  readonly path?: DelegationPath;
+  readonly place?: LimitedIssuance['place'];
 }
 
 /** What policies would say of a scope or tool. */
@@ -40,19 +45,28 @@ export interface JudgedToken {
 
 /**
  * The policies have a say on every scope and every tool of every token (action `issue`). What they decided stands in the event of
- * the token, or of its refusal.
+ * the token, or of its refusal. Before them it is seen to that something is left of every limit.
  */
 @Injectable()
 export class IssuancePolicies {
-  constructor(private readonly policies: PolicyDecisions, private readonly scopes: ScopesService, private readonly tools: ToolsService) {}
+  constructor(
+    private readonly policies: PolicyDecisions,
+    private readonly scopes: ScopesService,
+    private readonly tools: ToolsService,
+    private readonly limits: IssuanceLimits,
+  ) {}
 
   /**
    * Not for use inside a transaction.
-   * @throws DomainError `access_denied`, with the decision in its details
+   * @throws DomainError `access_denied`, with the decision in its details, or with the limits of which nothing is left
    */
   async judge(intended: IntendedToken): Promise<JudgedToken> {
     const { organizationId, taker, scopes, tools = NO_TOOLS, areScopesRequested, areToolsRequested = false } = intended;
     const assigned = taker.kind === 'agent' ? this.tools.peekOfAgent(taker.agent.id) ?? await this.tools.ofAgent(taker.agent.id) : NO_TOOLS;
+    if (taker.kind === 'agent') {
+      const check = this.limits.check(taker.agent, intended);
+      if (check) await check;
+    }
     // Who somebody is (OpenID Connect's scopes) is the person's to tell, not a policy's.
     const decidable = scopes.filter((name) => !this.scopes.isOidcScope(name));
     const decisions = await this.policies.decideAll(requestsAbout({ organizationId, taker, assignedTools: assigned, scopes: decidable, tools }, intended, { ip: requestContext()?.ip }));

@@ -1,8 +1,10 @@
 import type { JsonValue } from '../../kernel/canonical-json.js';
 import { newId, type TokenId } from '../../kernel/ids.js';
+import { microsAsUsd } from '../../kernel/usd.js';
 import type { Role } from '../../platform/http/caller.js';
 import type { AuditEvent, AuditParty } from '../audit/audit-event.js';
 import type { ActorChain } from '../delegation/delegation-chain.js';
+import type { Bounds } from '../limits/bounds.js';
 import type { LedgerRow } from './token-ledger.service.js';
 
 /** What an agent is, as tokens state it (OIDC-A 1.0 section 2). */
@@ -13,6 +15,8 @@ export interface AgentProfile {
   readonly provider?: string;
   readonly trustLevel: string;
   readonly capabilities: readonly string[];
+  /** What it may use, where that is limited. */
+  readonly limits?: Bounds;
 }
 
 /** For whom the token is, by which delegation. */
@@ -208,6 +212,16 @@ function claimsOf(issuance: Issuance, tokenId: string, taskId: string, scope: st
       agent_context_id: taskId,
       agent_trust_level: agent.trustLevel,
       agent_capabilities: agent.capabilities,
+      agent_limits: agent.limits && limitsClaim(agent.limits),
     }),
+  };
+}
+
+/** Money as text: a JSON number of some reader might be a float. */
+function limitsClaim({ requestsPerHour, costBudgetMicros, costPeriod, allowedActions }: Bounds): JsonValue {
+  return {
+    requests_per_hour: requestsPerHour ?? undefined,
+    ...(costBudgetMicros !== null && { cost_budget_usd: microsAsUsd(costBudgetMicros), cost_period: costPeriod }),
+    allowed_actions: allowedActions ?? undefined,
   };
 }

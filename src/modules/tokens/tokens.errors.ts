@@ -1,5 +1,7 @@
 import type { JsonValue } from '../../kernel/canonical-json.js';
 import { DomainError } from '../../kernel/domain-error.js';
+import type { Counter } from '../limits/bounds.js';
+import { namedLimit, sentenceOf } from '../limits/limits.errors.js';
 
 /** One sentence for an unknown agent, a wrong password and a wrong key. */
 export const invalidAgentCredentials = () =>
@@ -80,6 +82,10 @@ export const exchangeMalformed = (because: string) =>
 export const policyDenied = (names: readonly string[], decision: { readonly id: string; readonly policies: readonly string[] }, asked: JsonValue) =>
   new DomainError('forbidden', 'access_denied', `No policy allows this, or one denies it: ${names.join(' ')}.`,
     { details: { refused: names, decision_id: decision.id }, record: { decision: { id: decision.id, policies: decision.policies }, asked } });
+
+/** @param exhausted never empty */
+export const limitsUsedUp = (exhausted: readonly Counter[]) =>
+  new DomainError('forbidden', 'access_denied', `Nothing is left of ${exhausted.map(sentenceOf).join(' and of ')}.`, { details: { reasons: ['limit_exhausted'], exhausted: exhausted.map(namedLimit) } });
 
 export const toolsMissing = (missing: readonly string[]) =>
   new DomainError('forbidden', 'access_denied', `The agent cannot have these tools with such a token: ${missing.join(' ')}.`, { details: { missing_tools: missing } });

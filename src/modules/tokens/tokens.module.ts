@@ -4,6 +4,7 @@ import { CallerAuthenticator } from '../../platform/http/caller-authenticator.js
 import { AgentsModule } from '../agents/agents.module.js';
 import { ClientsModule } from '../clients/clients.module.js';
 import { DelegationModule } from '../delegation/delegation.module.js';
+import { LimitsModule } from '../limits/limits.module.js';
 import { OrganizationsModule } from '../organizations/organizations.module.js';
 import { PoliciesModule } from '../policies/policies.module.js';
 import { ResourcesModule } from '../resources/resources.module.js';
@@ -25,6 +26,7 @@ import { ConsentUpkeep } from './consent-upkeep.service.js';
 import { ConsentsController } from './consents.controller.js';
 import { ExchangeAuthority } from './exchange-authority.service.js';
 import { GrantedTokens } from './granted-tokens.service.js';
+import { IssuanceLimits } from './issuance-limits.service.js';
 import { IssuancePolicies } from './issuance-policies.service.js';
 import { IssuanceReplay } from './issuance-replay.service.js';
 import { LedgerToken } from './ledger-token.entity.js';
@@ -49,10 +51,10 @@ import { TokenVerifier } from './token-verifier.service.js';
 /** Global for one reason: the access guard of every route asks it who calls. */
 @Global()
 @Module({
-  imports: [OrganizationsModule, UsersModule, ScopesModule, ResourcesModule, ClientsModule, AgentsModule, PoliciesModule, ToolsModule, DelegationModule, TasksModule, TypeOrmModule.forFeature([ConsentGrant, LedgerToken])],
+  imports: [LimitsModule, OrganizationsModule, UsersModule, ScopesModule, ResourcesModule, ClientsModule, AgentsModule, PoliciesModule, ToolsModule, DelegationModule, TasksModule, TypeOrmModule.forFeature([ConsentGrant, LedgerToken])],
   controllers: [QuickStartController, AgentTokensController, OrganizationSwitchController, ConsentsController],
   providers: [
-    TokenLedger, LedgerUpkeep, TokenVerifier, TokenIssuer, TokenRevocation, TokenEndings, TokenDirectory, TokenLineage, OnBehalf, ExchangeAuthority, GrantedTokens, IssuancePolicies,
+    TokenLedger, LedgerUpkeep, TokenVerifier, TokenIssuer, TokenRevocation, TokenEndings, TokenDirectory, TokenLineage, OnBehalf, ExchangeAuthority, GrantedTokens, IssuancePolicies, IssuanceLimits,
     IssuanceReplay, TokenTools, ConsentGrants, ConsentUpkeep, OwnConsents, OwnApi,
     ClientTokens, QuickStartRegistration, AgentPasswordCheck, AgentLogin, AgentPasswordChange, TokenRenewal, AgentTokens, CallerDescription, OrganizationSwitch,
     { provide: CallerAuthenticator, useClass: AccessTokenAuthenticator },

@@ -3,6 +3,7 @@ import { InjectRepository } from '@nestjs/typeorm';
 import { DataSource, Repository, type EntityManager, type SelectQueryBuilder } from 'typeorm';
 import { nowDate } from '../../kernel/clock.js';
 import { isId, newId } from '../../kernel/ids.js';
+import { usdInMicros } from '../../kernel/usd.js';
 import { MasterKey } from '../../platform/crypto/master-key.js';
 import { containing } from '../../platform/database/like-pattern.js';
 import { notifyChanged } from '../../platform/database/notify.js';
@@ -14,7 +15,6 @@ import { unknownResources } from '../resources/resources.errors.js';
 import { ResourcesService } from '../resources/resources.service.js';
 import { ScopesService } from '../scopes/scopes.service.js';
 import type { InputSchema } from './input-schema.js';
-import { costInMicros } from './tool-cost.js';
 import { Tool, type ToolId } from './tool.entity.js';
 import type { CreateToolDto, ToolsQuery, UpdateToolDto } from './tools.dto.js';
 import { invalidInputSchema, toolNameTaken, toolNotFound } from './tools.errors.js';
@@ -57,7 +57,7 @@ export class ToolAdministration {
       const tool = manager.create(Tool, {
         id: newId<ToolId>(), organizationId: caller.organizationId, name: input.name, description: input.description ?? null, category: input.category ?? null,
         inputSchema: input.input_schema ?? null, permissionsRequired: input.permissions_required ?? [], resourceIdentifier: input.resource ?? null,
-        costMicros: costInMicros(input.cost_usd) ?? 0, isActive: true, createdAt: at, updatedAt: at,
+        costMicros: usdInMicros(input.cost_usd) ?? 0, isActive: true, createdAt: at, updatedAt: at,
       });
       await this.assertReachable(manager, tool);
       // As a plain object: TypeORM's type of what can be inserted cannot hold JSON of unknown shape.
@@ -80,7 +80,7 @@ export class ToolAdministration {
         inputSchema: orFormer<InputSchema | null>(changes.input_schema, tool.inputSchema),
         permissionsRequired: changes.permissions_required ?? tool.permissionsRequired,
         resourceIdentifier: orFormer(changes.resource, tool.resourceIdentifier),
-        costMicros: costInMicros(changes.cost_usd) ?? tool.costMicros,
+        costMicros: usdInMicros(changes.cost_usd) ?? tool.costMicros,
         updatedAt: nowDate(),
       });
       await this.assertReachable(manager, tool, former);

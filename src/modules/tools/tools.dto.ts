@@ -1,21 +1,14 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
-import { ArrayMaxSize, ArrayUnique, IsArray, IsOptional, IsString, Matches, MaxLength, ValidateBy } from 'class-validator';
+import { ArrayMaxSize, ArrayUnique, IsArray, IsOptional, IsString, Matches, MaxLength } from 'class-validator';
+import { microsAsUsd } from '../../kernel/usd.js';
 import { IsJsonObject } from '../../platform/http/json-object.js';
 import { PageQuery } from '../../platform/http/page.js';
-import { IsDisplayName, IsPlainText, IsScopeToken } from '../../platform/http/validation.js';
-import { costAsDecimal, costInMicros } from './tool-cost.js';
+import { IsDisplayName, IsPlainText, IsScopeToken, IsUsd } from '../../platform/http/validation.js';
 import type { Tool } from './tool.entity.js';
 
 const LARGEST_SCHEMA = 32_768;
 /** No space, since requests list names with spaces between them. */
 const TOOL_NAME = /^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$/;
-
-function IsCost(): PropertyDecorator {
-  return ValidateBy({
-    name: 'isCost',
-    validator: { validate: (value: unknown) => costInMicros(value) !== undefined, defaultMessage: () => '$property must be an amount from 0 to 1000000 with at most six decimals' },
-  });
-}
 
 export class ToolsQuery extends PageQuery {
   /** Only tools of this category. */
@@ -64,7 +57,7 @@ export class UpdateToolDto {
 
   /** What a call costs in US dollars, with at most six decimals. */
   @ApiPropertyOptional({ oneOf: [{ type: 'string', pattern: '^\\d{1,7}(\\.\\d{1,6})?$' }, { type: 'number', format: 'double' }], description: 'What a call costs in US dollars, with at most six decimals.', example: '0.0125' })
-  @IsOptional() @IsCost()
+  @IsOptional() @IsUsd()
   cost_usd?: string | number;
 }
 
@@ -104,7 +97,7 @@ export class ToolDto {
       input_schema: tool.inputSchema as Record<string, unknown> | null,
       permissions_required: tool.permissionsRequired,
       resource: tool.resourceIdentifier,
-      cost_usd: costAsDecimal(tool.costMicros),
+      cost_usd: microsAsUsd(tool.costMicros),
       is_active: tool.isActive,
       created_at: tool.createdAt.toISOString(),
       updated_at: tool.updatedAt.toISOString(),

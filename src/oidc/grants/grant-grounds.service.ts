@@ -62,11 +62,11 @@ export class GrantGrounds {
   async judge(client: ClientRecord, { resource, graph, agent }: GrantGround, intended: IntendedGrant): Promise<JudgedToken> {
     const { scopes, requiredTools, path, parent, launch, place, acr } = intended;
     const audience = resource.identifier;
-    const tools = agent || requiredTools !== undefined ? await this.tools.of({ agentId: agent?.id, audience, scopes, graph, required: requiredTools, path, parent }) : undefined;
+    const tools = agent || requiredTools !== undefined ? await this.tools.of({ agent, audience, scopes, graph, required: requiredTools, path, parent }) : undefined;
     return this.policies.judge({
       organizationId: client.organizationId!, taker: agent ? { kind: 'agent', agent, client } : { kind: 'client', client }, grantType: intended.grantType, audience, scopes,
       areScopesRequested: intended.areScopesRequested, tools, areToolsRequested: requiredTools !== undefined, act: intended.act, onBehalfOf: intended.onBehalfOf,
-      launchReason: launch.reason, purpose: launch.purpose ?? (path && lastOf(path).purpose) ?? undefined, task: place?.taskId ?? place?.parentTaskId, acr,
+      launchReason: launch.reason, purpose: launch.purpose ?? (path && lastOf(path).purpose) ?? undefined, task: place?.taskId ?? place?.parentTaskId, acr, path, place,
     });
   }
 }

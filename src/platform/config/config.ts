@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import {
-  connectionUrl, dependentFlag, emailAddress, file, flag, folder, hostList, issuerUrl, listenAddress, name, oneOf, outboundUrl, seconds, secretKey, secretText, wholeNumber,
+  connectionUrl, dependentFlag, emailAddress, file, flag, folder, hostList, issuerUrl, listenAddress, name, oneOf, outboundUrl, percentages, seconds, secretKey, secretText, wholeNumber,
 } from './setting.js';
 
 const DAY = 24 * 3600;
@@ -59,6 +59,10 @@ export const settingGroups = {
     LEGATE_UNUSED_CLIENT_DAYS: wholeNumber('After how many days without any use an application or agent is ended, unless a consent or a delegation still waits for it. 0: never. GET /api/admin/clients/unused shows which these are.', { min: 0, max: 3650, fallback: 0 }),
     LEGATE_DELEGATION_DEPTH: wholeNumber('How many agents a chain of delegations may have, from the principal to the last one that acts.', { min: 1, max: 20, fallback: 5 }),
   },
+  'Limits of agents': {
+    LEGATE_LIMIT_ALERTS: percentages('At which shares of a limit it is recorded that so much is used, once in each of its windows. Per cent.', [50, 80, 100]),
+    LEGATE_USAGE_HISTORY_DAYS: wholeNumber('For how long the usage of agents, hour by hour, is kept. Days.', { min: 1, max: 3650, fallback: 400 }),
+  },
   'Files that people edit': {
     LEGATE_SCOPES_FILE: file('Scopes of the whole installation (YAML), read at the start and whenever they change. A file that is named here has to be there.', `${DEFAULT_SCOPES_FILE} if there is one`),
   },
@@ -86,6 +90,7 @@ export const environmentSchema = z.object({
   ...settingGroups['First start'],
   ...settingGroups.Features,
   ...settingGroups.Authority,
+  ...settingGroups['Limits of agents'],
   ...settingGroups['Files that people edit'],
   ...settingGroups.Lifetimes,
   ...settingGroups['Observing it'],
@@ -119,6 +124,7 @@ export class Config {
   readonly scopesFile: { readonly path: string; readonly isNamed: boolean };
   readonly openRegistration; readonly trustedProxies;
   readonly delegationDepth; readonly unusedClientDays;
+  readonly limitAlerts: readonly number[]; readonly usageHistoryDays;
   readonly accessTokenTtl; readonly loginTtl; readonly refreshTokenTtl; readonly refreshReplayWindow;
   readonly sessionTtl; readonly sessionIdleTtl: number;
   readonly keyRotationDays; readonly jwksMaxAge;
@@ -166,6 +172,8 @@ export class Config {
     this.openRegistration = environment.LEGATE_OPEN_REGISTRATION;
     this.delegationDepth = environment.LEGATE_DELEGATION_DEPTH;
     this.unusedClientDays = environment.LEGATE_UNUSED_CLIENT_DAYS;
+    this.limitAlerts = environment.LEGATE_LIMIT_ALERTS;
+    this.usageHistoryDays = environment.LEGATE_USAGE_HISTORY_DAYS;
     this.trustedProxies = environment.LEGATE_TRUSTED_PROXIES;
     this.accessTokenTtl = environment.LEGATE_ACCESS_TOKEN_TTL;
     this.loginTtl = environment.LEGATE_LOGIN_TTL;

@@ -26,6 +26,13 @@ export function seconds(description: string, fallback: number) {
   return wholeNumber(`${description} Seconds.`, { min: 1, max: TEN_YEARS, fallback });
 }
 
+/** Whole numbers from 1 to 100, each higher than the one before. */
+export function percentages(description: string, fallback: readonly number[]) {
+  return z.string().regex(/^\d{1,3}(,\d{1,3}){0,9}$/).transform((list) => list.split(',').map(Number))
+    .refine((list) => list.every((one, index) => one >= 1 && one <= 100 && (index === 0 || one > list[index - 1]!))).default([...fallback])
+    .register(settings, { description, allowed: 'up to ten whole numbers from 1 to 100, separated by commas without spaces, each higher than the one before', fallback: fallback.join(',') });
+}
+
 const FLAG_VALUES = ['1', '0', 'true', 'false'] as const;
 const isTrue = (value: (typeof FLAG_VALUES)[number]) => value === '1' || value === 'true';
 const FLAG_ALLOWED = '1 or 0 (or true or false)';

@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 
 /** What nodes keep in memory. */
-export type ChangedKind = 'client' | 'agent' | 'scope' | 'resource' | 'tool' | 'agent_tools' | 'signing_key' | 'delegation' | 'policy';
+export type ChangedKind = 'client' | 'agent' | 'scope' | 'resource' | 'tool' | 'agent_tools' | 'signing_key' | 'delegation' | 'policy' | 'limits';
 
 /**
  * Tells every node that its cached copy is stale, when the transaction commits and not before (NOTIFY is transactional).

@@ -1,5 +1,6 @@
 import { Matches, MaxLength, ValidateBy, type ValidationOptions } from 'class-validator';
 import { isScopeToken } from '../../kernel/scope-set.js';
+import { microsAsUsd, usdInMicros } from '../../kernel/usd.js';
 
 /**
  * What nobody sees but what lets a name pretend to be another (CVE-2021-42574): control characters, separators of lines,
@@ -46,6 +47,21 @@ export function IsScopeToken(options?: ValidationOptions): PropertyDecorator {
       defaultMessage: () => '$property must hold scope names (RFC 6749 section 3.3)',
     },
   }, options);
+}
+
+/**
+ * An amount of US dollars, as a decimal number or as its text, with at most six decimals.
+ *
+ * @param leastMicros in millionths
+ */
+export function IsUsd(leastMicros = 0): PropertyDecorator {
+  return ValidateBy({
+    name: 'isUsd',
+    validator: {
+      validate: (value: unknown) => (usdInMicros(value) ?? -1) >= leastMicros,
+      defaultMessage: () => `$property must be an amount from ${microsAsUsd(leastMicros)} to 1000000 with at most six decimals`,
+    },
+  });
 }
 
 /** Lower-case letters, digits and single hyphens, 2 to 63 characters. */

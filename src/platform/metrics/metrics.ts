@@ -37,6 +37,9 @@ export interface LogState {
   readonly signed: number;
 }
 
+/** What became of usage that agents asked for, reserved or reported. */
+export type UsageOutcome = 'reserved' | 'committed' | 'released' | 'expired' | 'refused';
+
 /** One group commit, from the sending of its statement to its durable end. */
 export interface CommittedBatch {
   /** Records in it. */
@@ -72,6 +75,13 @@ export class Metrics implements OnApplicationShutdown {
   private readonly contendedBatches = new Counter({
     name: 'legate_commit_contended_total', help: 'Group commits that another writer of the audit log got ahead of, and that went again under its lock.', registers: [this.registry],
   });
+  private readonly usage = new Counter({
+    name: 'legate_usage_total', help: 'Usage of agents, by what became of it: reserved, committed (also at once), released, expired, or refused for want of what is left.', labelNames: ['outcome'],
+    registers: [this.registry],
+  });
+  private readonly limitsReached = new Counter({
+    name: 'legate_limit_thresholds_total', help: 'Shares of limits that were reached, once in each window.', labelNames: ['subject', 'meter', 'percent'], registers: [this.registry],
+  });
   /** Looking a time series up by its labels costs more than counting, so the ones in use are kept. Bounded by the closed lists of labels. */
   private readonly requestSeries = new Map<string, { count: Counter.Internal; seconds: Histogram.Internal<'route'> }>();
 
@@ -97,6 +107,15 @@ export class Metrics implements OnApplicationShutdown {
 
   tokenDecided(grant: TokenGrant, outcome: TokenOutcome): void {
     this.tokens.inc({ grant, outcome });
+  }
+
+  usageBooked(outcome: UsageOutcome): void {
+    this.usage.inc({ outcome });
+  }
+
+  /** @param subject kind of who is limited */
+  limitReached(subject: string, meter: string, percent: number): void {
+    this.limitsReached.inc({ subject, meter, percent: String(percent) });
   }
 
   batchCommitted({ size, milliseconds, wasContended }: CommittedBatch): void {

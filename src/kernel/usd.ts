@@ -6,7 +6,7 @@ const MOST_DOLLARS = 1_000_000;
  *
  * @returns undefined unless it is an amount from 0 to a million with at most six decimals
  */
-export function costInMicros(amount: unknown): number | undefined {
+export function usdInMicros(amount: unknown): number | undefined {
   // What a number prints as is the shortest decimal that means it: 0.1 is a tenth.
   const text = typeof amount === 'number' ? String(amount) : amount;
   if (typeof text !== 'string') return undefined;
@@ -17,7 +17,7 @@ export function costInMicros(amount: unknown): number | undefined {
 }
 
 /** The amount as a decimal number without needless zeros: 12 500 is `0.0125`. */
-export function costAsDecimal(micros: number): string {
+export function microsAsUsd(micros: number): string {
   const decimals = String(micros % MICROS).padStart(6, '0').replace(/0+$/, '');
   return `${Math.floor(micros / MICROS)}${decimals === '' ? '' : `.${decimals}`}`;
 }
