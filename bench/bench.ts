@@ -2,8 +2,9 @@
  * `npm run bench`: what durability costs against the bare library, measured in one run on one machine.
  *
  *   node scripts/run.mjs dist/bench/bench.js [--seconds 5] [--rounds 3] [--connections 10,50]
- *     [--only bare,postgres,embedded] [--workload client_credentials,token_exchange,introspection,deep_introspection,trees,decisions,audit_search,audit_verification] [--json results.json]
+ *     [--only bare,postgres,embedded] [--workload client_credentials,token_exchange,introspection,deep_introspection,trees,decisions,audit_search,audit_verification,status_list] [--json results.json]
  *     [--events 5000000]    (in the log that is searched; a million where one is verified)
+ *     [--tokens 1000000]    (in the status list)
  *     [--profile folder]    (writes a V8 profile of each server; its numbers are then not to be compared)
  *
  * All servers are up for the whole run and are driven in turns (a b c a b c …), so that a slow minute of the machine
@@ -19,13 +20,14 @@ import { COMMON_WORKLOADS, measure, prepare, warmUp, WORKLOADS, type Requests, t
 import { measureAuditSearch, type SearchSeries } from './audit-search.js';
 import { measureVerification, type Verification } from './audit-verification.js';
 import { measureDecisions, type DecisionSeries } from './decisions.js';
-import { aims, decisionAims, decisionTable, medianOf, searchAims, searchTable, table, verificationAims, type Series } from './report.js';
+import { aims, decisionAims, decisionTable, medianOf, searchAims, searchTable, statusListAims, table, verificationAims, type Series } from './report.js';
 import { startTarget, TARGET_NAMES, type Target, type TargetName } from './targets.js';
+import { measureStatusList, type StatusListMeasurement } from './status-list.js';
 import { measureTrees, type TreeMeasurement } from './trees.js';
 
-const ALL_WORKLOADS = [...WORKLOADS, 'trees', 'decisions', 'audit_search', 'audit_verification'] as const;
-/** Making millions of events takes longer than all else together: these are asked for by name. */
-const USUAL_WORKLOADS = ALL_WORKLOADS.filter((workload) => !workload.startsWith('audit_'));
+const ALL_WORKLOADS = [...WORKLOADS, 'trees', 'decisions', 'audit_search', 'audit_verification', 'status_list'] as const;
+/** Making millions of rows takes longer than all else together: these are asked for by name. */
+const USUAL_WORKLOADS = ALL_WORKLOADS.filter((workload) => !workload.startsWith('audit_') && workload !== 'status_list');
 
 /** Before each measurement: connections are open and caches filled when it begins. */
 const WARM_UP_SECONDS = 1;
@@ -44,6 +46,8 @@ interface Plan {
   readonly loggedEvents: number;
   /** In the export that is verified; 0 when none is. */
   readonly exportedEvents: number;
+  /** In one status list, on PostgreSQL; 0 when none is measured. */
+  readonly listedTokens: number;
   readonly json?: string;
   readonly profile?: string;
 }
@@ -57,6 +61,7 @@ function readPlan(): Plan {
       only: { type: 'string', default: TARGET_NAMES.join(',') },
       workload: { type: 'string', default: USUAL_WORKLOADS.join(',') },
       events: { type: 'string' },
+      tokens: { type: 'string', default: '1000000' },
       json: { type: 'string' },
       profile: { type: 'string' },
     },
@@ -72,6 +77,7 @@ function readPlan(): Plan {
     decisions: workloads.includes('decisions'),
     loggedEvents: workloads.includes('audit_search') ? between('--events', values.events ?? '5000000', 1000, 100_000_000) : 0,
     exportedEvents: workloads.includes('audit_verification') ? between('--events', values.events ?? '1000000', 1000, 100_000_000) : 0,
+    listedTokens: workloads.includes('status_list') ? between('--tokens', values.tokens, 1000, 2 ** 20) : 0,
     ...(values.json === undefined ? {} : { json: values.json }),
     ...(values.profile === undefined ? {} : { profile: resolve(values.profile) }),
   };
@@ -123,21 +129,22 @@ interface Results {
   readonly decisions: readonly DecisionSeries[];
   readonly searches: readonly SearchSeries[];
   readonly verification?: Verification;
+  readonly statusList?: StatusListMeasurement;
 }
 
-function print(plan: Plan, targets: readonly Target[], { series, trees, decisions, searches, verification }: Results): void {
+function print(plan: Plan, targets: readonly Target[], { series, trees, decisions, searches, verification, statusList }: Results): void {
   console.log(`\nNode ${process.version} on ${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}; median of ${plan.rounds} rounds of ${plan.seconds} s`);
   for (const target of targets) console.log(`${target.label}: ${target.notes}`);
   if (series.length > 0) console.log(table(series));
   if (decisions.length > 0) console.log(decisionTable(decisions));
   if (searches.length > 0) console.log(searchTable(searches));
   if (trees.length > 0) console.log(`\ntrees, Legate, PostgreSQL\n${trees.map(({ what, milliseconds, aim }) => `  ${milliseconds <= aim ? 'met   ' : 'missed'}  ${what}, ms ≤ ${aim}: ${milliseconds.toFixed(0)}`).join('\n')}`);
-  const list = [...aims(series), ...decisionAims(decisions), ...searchAims(searches), ...(verification ? verificationAims(verification) : [])];
+  const list = [...aims(series), ...decisionAims(decisions), ...searchAims(searches), ...(verification ? verificationAims(verification) : []), ...(statusList ? statusListAims(statusList) : [])];
   if (list.length > 0) console.log(`\naims\n${list.map((aim) => `  ${aim.isMet ? 'met   ' : 'missed'}  ${aim.text}: ${aim.value.toFixed(2)}`).join('\n')}`);
   if (plan.json) {
     writeFileSync(plan.json, `${JSON.stringify({
       node: process.version, processors: cpus().length, processor: cpus()[0]?.model, seconds: plan.seconds, rounds: plan.rounds,
-      series: series.map((one) => ({ ...one, median: medianOf(one.rounds) })), decisions, searches, verification, aims: list, trees,
+      series: series.map((one) => ({ ...one, median: medianOf(one.rounds) })), decisions, searches, verification, statusList, aims: list, trees,
     }, null, 2)}\n`);
   }
 }
@@ -153,7 +160,7 @@ async function main(): Promise<void> {
   process.once('SIGINT', giveUp('interrupted'));
   process.once('SIGTERM', giveUp('interrupted'));
   const measurements = plan.rounds * plan.workloads.length * plan.connections.length * plan.targets.length;
-  const limit = 300 + plan.loggedEvents / 500 + plan.exportedEvents / 2000 + measurements * (plan.seconds + WARM_UP_SECONDS + 10);
+  const limit = 300 + plan.loggedEvents / 500 + plan.exportedEvents / 2000 + plan.listedTokens / 1000 + measurements * (plan.seconds + WARM_UP_SECONDS + 10);
   setTimeout(giveUp(`not done within ${limit} seconds`), limit * 1000).unref();
 
   try {
@@ -161,11 +168,12 @@ async function main(): Promise<void> {
     // Alone on the machine, as far as that goes.
     const verification = plan.exportedEvents > 0 ? await measureVerification(plan.exportedEvents) : undefined;
     const searches = plan.loggedEvents > 0 ? await measureAuditSearch(plan.loggedEvents) : [];
+    const statusList = plan.listedTokens > 0 ? await measureStatusList(plan.listedTokens) : undefined;
     for (const name of plan.workloads.length > 0 || plan.trees ? plan.targets : []) targets.push(await startTarget(name, plan.profile ? ['--cpu-prof', `--cpu-prof-dir=${plan.profile}`, `--cpu-prof-name=${name}.cpuprofile`] : []));
     const series = await run(plan, targets);
     const target = plan.trees ? targets.find(({ name }) => name === 'postgres') : undefined;
     const trees = target?.legate ? await measureTrees({ ...target, legate: target.legate }) : [];
-    print(plan, targets, { series, trees, decisions, searches, verification });
+    print(plan, targets, { series, trees, decisions, searches, verification, statusList });
     if (series.some((one) => medianOf(one.rounds).failures > 0)) throw new Error('some requests failed: these numbers are not to be compared');
   } finally {
     await stopAll();

@@ -2,6 +2,7 @@ import { SEARCH_AIM, type SearchSeries } from './audit-search.js';
 import { VERIFICATION_AIM, type Verification } from './audit-verification.js';
 import { DECISION_AIMS, type DecisionSeries } from './decisions.js';
 import { WORKLOADS, type Measurement, type Workload } from './load.js';
+import { STATUS_LIST_AIMS, type StatusListMeasurement } from './status-list.js';
 import type { TargetName } from './targets.js';
 
 export interface Series {
@@ -76,6 +77,15 @@ export function verificationAims({ events, seconds, megabytes }: Verification): 
   return [
     { text: `an export of ${events} events verified, s ≤ ${VERIFICATION_AIM.seconds} a million`, value: seconds, isMet: seconds <= VERIFICATION_AIM.seconds * events / 1_000_000 },
     { text: `… and the most memory that it held, MB ≤ ${VERIFICATION_AIM.megabytes}`, value: megabytes, isMet: megabytes <= VERIFICATION_AIM.megabytes },
+  ];
+}
+
+export function statusListAims({ tokens, written, kilobytes, judged, delays }: StatusListMeasurement): Aim[] {
+  const { milliseconds, kilobytes: most, delay } = STATUS_LIST_AIMS;
+  return [
+    { text: `a status list of ${tokens} tokens written and served, ms ≤ ${milliseconds} (all of them judged anew: ${judged.toFixed(1)} s)`, value: written, isMet: written <= milliseconds },
+    { text: `… and its length, kB ≤ ${most}`, value: kilobytes, isMet: kilobytes <= most },
+    ...delays.map(({ what, p50, p99 }) => ({ text: `${what} → status list, p99 ms ≤ ${delay} (p50: ${p50.toFixed(0)})`, value: p99, isMet: p99 <= delay })),
   ];
 }
 

@@ -19,7 +19,7 @@ export interface Target {
   readonly tokenUrl: string;
   readonly introspectionUrl: string;
   /** Of Legate alone. */
-  readonly legate?: { readonly apiUrl: string; readonly revocationUrl: string };
+  readonly legate?: { readonly apiUrl: string; readonly revocationUrl: string; readonly databaseUrl?: string };
   /** HTTP Basic credentials (RFC 6749 section 2.3.1). */
   readonly authorization: string;
   /** Body of a token request whose answer is a JWT: what issuing measures. */
@@ -120,7 +120,7 @@ async function startLegate(dataDir: string, secret: string, environment: Record<
       pid: server.pid,
       tokenUrl: `${base}/api/oauth/token`,
       introspectionUrl: `${base}/api/oauth/introspect`,
-      legate: { apiUrl: `${base}/api`, revocationUrl: `${base}/api/oauth/revoke` },
+      legate: { apiUrl: `${base}/api`, revocationUrl: `${base}/api/oauth/revoke`, databaseUrl: environment['DATABASE_URL'] },
       authorization: basic('bootstrap', secret),
       issueBody,
       poolBody: issueBody,

@@ -21,6 +21,7 @@ const TAGS = {
   tasks: 'What agents are at, and everything that belongs to it.',
   usage: 'What agents may use, what they have used, and reservations before they use more.',
   oauth: 'What resource servers ask about a token, beside introspection.',
+  'status lists': 'Which tokens have ended, for resource servers that do not want to ask about each (Token Status List).',
   decisions: 'OpenID AuthZEN 1.0: whoever enforces decisions asks for them here.',
   policies: 'Rules about who may do what, when; why they decide as they do, and what another one would change.',
   users: 'People; your own account, and what you have allowed applications and agents to do.',

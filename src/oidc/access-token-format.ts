@@ -5,12 +5,12 @@ import { epochSeconds } from '../kernel/clock.js';
 import type { JsonValue } from '../kernel/canonical-json.js';
 import { newId, type OrganizationId, type TokenId } from '../kernel/ids.js';
 import { parseScope } from '../kernel/scope-set.js';
-import { AgentsService } from '../modules/agents/agents.service.js';
 import type { DelegationPath } from '../modules/delegation/delegation-grants.service.js';
 import { OrganizationsService } from '../modules/organizations/organizations.service.js';
 import { roleAllows } from '../modules/organizations/roles.js';
 import { ConsentGrants } from '../modules/tokens/consent-grants.service.js';
 import type { TokenTaker } from '../modules/tokens/issuance-policies.service.js';
+import { StatusEntries } from '../modules/tokens/status-entries.service.js';
 import { tokenRecord, type Issuance, type TokenRecord } from '../modules/tokens/token-record.js';
 import { UsersService } from '../modules/users/users.service.js';
 import { Config } from '../platform/config/config.js';
@@ -41,17 +41,19 @@ interface SavedToken {
 export class AccessTokenFormat {
   constructor(
     private readonly config: Config,
-    private readonly agents: AgentsService,
     private readonly consents: ConsentGrants,
     private readonly organizations: OrganizationsService,
     private readonly users: UsersService,
     private readonly acting: ActingOnConsent,
     private readonly terms: CodeFlowTerms,
+    private readonly statuses: StatusEntries,
   ) {}
 
   /** `formats.customizers.jwt`: replaces the payload that the library is about to sign. */
   async jwt(ctx: KoaContextWithOIDC, token: AccessToken, structured: { payload: object }): Promise<void> {
-    const record = await this.record(ctx, token, { format: 'jwt', ...timesOf(structured.payload as Times) });
+    const times = timesOf(structured.payload as Times);
+    const status = await this.statuses.allot(times.expiresAt - times.issuedAt);
+    const record = await this.record(ctx, token, { format: 'jwt', status, ...times });
     structured.payload = record.claims;
     currentState()!.work!.issued.push(record);
   }
@@ -70,7 +72,7 @@ export class AccessTokenFormat {
     });
   }
 
-  private async record(ctx: KoaContextWithOIDC, token: AccessToken, format: Pick<Issuance, 'format' | 'opaqueHash' | 'issuedAt' | 'expiresAt'>): Promise<TokenRecord> {
+  private async record(ctx: KoaContextWithOIDC, token: AccessToken, format: Pick<Issuance, 'format' | 'opaqueHash' | 'status' | 'issuedAt' | 'expiresAt'>): Promise<TokenRecord> {
     const { taker, path, ...common } = await this.common(ctx, token.accountId, token.grantId!);
     const { role } = common;
     const allowed = parseScope(token.scope).filter((scope) => role === undefined || roleAllows(role, scope));
@@ -99,7 +101,7 @@ export class AccessTokenFormat {
     const [role, user, agent, acting] = await Promise.all([
       this.organizations.roleOf(userId, grant.organizationId),
       this.users.findActive(userId),
-      client.kind === 'agent' ? this.agents.findCached(client.id) : undefined,
+      this.acting.agentOf(client),
       this.acting.of(ctx, grant),
     ]);
     const effectiveRole = role ?? (user?.isPlatformAdministrator ? 'owner' : undefined);

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { errors, type KoaContextWithOIDC } from 'oidc-provider';
-import { AgentsService } from '../modules/agents/agents.service.js';
-import { ClientsService } from '../modules/clients/clients.service.js';
+import { AgentsService, type AgentRecord } from '../modules/agents/agents.service.js';
+import { ClientsService, type ClientRecord } from '../modules/clients/clients.service.js';
 import { DelegationGrants, type DelegationPath } from '../modules/delegation/delegation-grants.service.js';
 import type { ConsentGrant } from '../modules/tokens/consent-grant.entity.js';
 import { actorsOn, delegationFacts, lastOf } from '../modules/tokens/delegation-facts.js';
@@ -30,6 +30,11 @@ export class ActingOnConsent {
     private readonly delegations: DelegationGrants,
     private readonly lineage: TokenLineage,
   ) {}
+
+  /** The agent that a client is, if it is one. */
+  async agentOf({ id, kind }: ClientRecord): Promise<AgentRecord | undefined> {
+    return kind === 'agent' ? this.agents.findCached(id) : undefined;
+  }
 
   /** @throws InvalidGrant when the delegation is gone, or an actor token does not prove the actor */
   async of(ctx: KoaContextWithOIDC, { actorId, delegationGrantId, organizationId }: ConsentGrant): Promise<Acting> {

@@ -1,6 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Provider, type AccessToken, type Adapter, type Client, type ClientCredentials, type Configuration, type KoaContextWithOIDC } from 'oidc-provider';
 import { epochSeconds } from '../kernel/clock.js';
+import { STATUS_LISTS_PATH } from '../modules/tokens/status-entries.service.js';
 import { Config } from '../platform/config/config.js';
 import { KeyRing } from '../platform/crypto/key-ring.service.js';
 import { MasterKey } from '../platform/crypto/master-key.js';
@@ -75,7 +76,7 @@ export class ProviderFactory {
       scopes: [...OIDC_SCOPES],
       claims: { openid: ['sub'], profile: ['name', 'updated_at'], email: ['email', 'email_verified'] },
       extraParams: { requested_actor: checkRequestedActor },
-      discovery: AGENT_METADATA,
+      discovery: { ...AGENT_METADATA, ...(config.statusListTtl > 0 && { status_list_aggregation_endpoint: `${config.issuer}${STATUS_LISTS_PATH}` }) },
       responseTypes: ['code'],
       subjectTypes: ['public'],
       clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],

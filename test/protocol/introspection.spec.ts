@@ -53,7 +53,7 @@ describe('introspection (RFC 7662)', () => {
 
   it('says of a JWT what the JWT says', async () => {
     const { token } = await tokenOf(owner);
-    const claims = JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString()) as Record<string, unknown>;
+    const { status: _elsewhere, ...claims } = JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString()) as Record<string, unknown>;
     expect((await ask(token, owner)).body).toEqual({ ...claims, active: true, token_type: 'Bearer' });
   });
 

@@ -22,6 +22,8 @@ export const PARAMETERS: Readonly<Record<string, (tenant: Tenant) => string>> = 
   '/api/policies/{id}': ({ policyId }) => policyId,
   '/api/resources/{id}': ({ resource }) => resource.id,
   '/api/scopes/{id}': ({ scope }) => scope.id,
+  // All organizations share the lists, and anybody may read them: nothing in them is anybody's in particular.
+  '/api/status-lists/{name}': () => 'none',
   '/api/tasks/{id}': ({ tokenId }) => tokenId,
   '/api/tools/{id}': ({ tool }) => tool.id,
   '/api/usage/reservations/{id}': ({ reservationId }) => reservationId,

@@ -41,6 +41,8 @@ export interface LedgerRow {
   /** When the person it speaks for signed in. */
   readonly authenticated_at?: string;
   readonly launch_reason?: string;
+  /** Of a JWT: its place among the entries of all status lists, `StatusEntry.entry`. */
+  readonly status_entry?: number;
   readonly issued_at: string;
   readonly expires_at: string;
 }
@@ -68,7 +70,7 @@ export interface KnownToken {
 }
 
 const COLUMNS = `token_id, kind, format, grant_type, organization_id, client_id, subject, user_id, agent_id, audience, scope, task_id,
-  parent_task_id, parent_token_id, root_token_id, ancestors, consent_grant_id, delegation_grant_id, act, cnf, opaque_hash, claims, authenticated_at, launch_reason, issued_at, expires_at`;
+  parent_task_id, parent_token_id, root_token_id, ancestors, consent_grant_id, delegation_grant_id, act, cnf, opaque_hash, claims, authenticated_at, launch_reason, status_entry, issued_at, expires_at`;
 
 const COMPANION: CompanionTable = {
   insert: `INSERT INTO tokens (${COLUMNS}) SELECT ${COLUMNS} FROM json_populate_recordset(NULL::tokens, $1::json)`,

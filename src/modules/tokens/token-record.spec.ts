@@ -43,6 +43,13 @@ describe('the record of a token', () => {
     });
   });
 
+  it('says in which status list it stands, and the row says the same', () => {
+    const { claims, row } = tokenRecord({ ...ofClient, status: { entry: 3 * 2 ** 20 + 17, index: 17, uri: 'https://issuer.example/api/status-lists/x' } });
+    expect(written(claims)).toMatchObject({ status: { status_list: { idx: 17, uri: 'https://issuer.example/api/status-lists/x' } } });
+    expect(row.status_entry).toBe(3 * 2 ** 20 + 17);
+    expect(tokenRecord(ofClient).row.status_entry).toBeUndefined();
+  });
+
   it('says of a person their role, when and how they signed in, and to which key the token is bound', () => {
     const claims = written(tokenRecord(ofPerson).claims);
     expect(claims).toMatchObject({ sub: PERSON, client_id: 'app', role: 'admin', auth_time: ISSUED_AT - 30, acr: 'urn:example:pwd', cnf: { jkt: 'thumbprint' } });

@@ -5,6 +5,7 @@ import type { Role } from '../../platform/http/caller.js';
 import type { AuditEvent, AuditParty } from '../audit/audit-event.js';
 import type { ActorChain } from '../delegation/delegation-chain.js';
 import type { Bounds } from '../limits/bounds.js';
+import type { StatusEntry } from './status-entries.service.js';
 import type { LedgerRow } from './token-ledger.service.js';
 
 /** What an agent is, as tokens state it (OIDC-A 1.0 section 2). */
@@ -92,13 +93,15 @@ export interface Issuance {
   readonly authorizationDetails?: JsonValue;
   /** SHA-256 of an opaque token. */
   readonly opaqueHash?: Buffer;
+  /** Where it is looked up whether it has ended, without asking this server. */
+  readonly status?: StatusEntry;
 }
 
 /** A token about to be issued: what it says, its row in the ledger and its event. Nothing of it exists before all are committed. */
 export interface TokenRecord {
   readonly tokenId: TokenId;
   readonly taskId: string;
-  /** RFC 9068 section 2.2 and ours, in the order in which they are written. */
+  /** RFC 9068 section 2.2, `status` of the Token Status List, and ours, in the order in which they are written. */
   readonly claims: Record<string, JsonValue | undefined>;
   readonly row: LedgerRow;
   readonly event: AuditEvent;
@@ -139,6 +142,7 @@ export function tokenRecord(issuance: Issuance): TokenRecord {
       claims: issuance.format === 'opaque' && kind === 'access_token' ? claims : undefined,
       authenticated_at: issuance.authTime === undefined ? undefined : new Date(issuance.authTime * 1000).toISOString(),
       launch_reason: issuance.launchReason,
+      status_entry: issuance.status?.entry,
       issued_at: new Date(issuance.issuedAt * 1000).toISOString(),
       expires_at: new Date(issuance.expiresAt * 1000).toISOString(),
     },
@@ -191,6 +195,7 @@ function claimsOf(issuance: Issuance, tokenId: string, taskId: string, scope: st
     task_id: taskId,
     parent_task_id: issuance.parentTaskId,
     parent_token_id: issuance.parent?.tokenId,
+    status: issuance.status && { status_list: { idx: issuance.status.index, uri: issuance.status.uri } },
     ...(delegation && {
       delegation_grant_id: delegation.grantId,
       delegator_sub: delegation.delegatorSub,

@@ -68,6 +68,7 @@ export const settingGroups = {
   },
   'Lifetimes': {
     LEGATE_ACCESS_TOKEN_TTL: seconds('Lifetime of access tokens whose resource does not set one.', 600),
+    LEGATE_STATUS_LIST_TTL: wholeNumber('For how long verifiers may keep the status list that tells whether a JWT access token has ended, before they ask for it again. With 0 tokens name no list. Seconds.', { min: 0, max: 3600, fallback: 1 }),
     LEGATE_LOGIN_TTL: seconds('For how long after an agent logged in (/api/auth/login) its access tokens may be renewed (/api/auth/refresh).', 12 * 3600),
     LEGATE_REFRESH_TOKEN_TTL: seconds('Lifetime of refresh tokens.', 14 * DAY),
     LEGATE_REFRESH_REPLAY_WINDOW: wholeNumber('For how long the same refresh token, sent again by the same client, gets the same response again. 0 is strict. Seconds.', { min: 0, max: 300, fallback: 30 }),
@@ -125,6 +126,8 @@ export class Config {
   readonly openRegistration; readonly trustedProxies;
   readonly delegationDepth; readonly unusedClientDays;
   readonly limitAlerts: readonly number[]; readonly usageHistoryDays;
+  /** 0 when tokens name no status list. */
+  readonly statusListTtl;
   readonly accessTokenTtl; readonly loginTtl; readonly refreshTokenTtl; readonly refreshReplayWindow;
   readonly sessionTtl; readonly sessionIdleTtl: number;
   readonly keyRotationDays; readonly jwksMaxAge;
@@ -176,6 +179,7 @@ export class Config {
     this.usageHistoryDays = environment.LEGATE_USAGE_HISTORY_DAYS;
     this.trustedProxies = environment.LEGATE_TRUSTED_PROXIES;
     this.accessTokenTtl = environment.LEGATE_ACCESS_TOKEN_TTL;
+    this.statusListTtl = environment.LEGATE_STATUS_LIST_TTL;
     this.loginTtl = environment.LEGATE_LOGIN_TTL;
     this.refreshTokenTtl = environment.LEGATE_REFRESH_TOKEN_TTL;
     this.refreshReplayWindow = environment.LEGATE_REFRESH_REPLAY_WINDOW;
