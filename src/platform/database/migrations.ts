@@ -8,6 +8,7 @@ import { IndexLineage1764600000000 } from '../../../migrations/1764600000000-ind
 import { AddLaunchReason1764700000000 } from '../../../migrations/1764700000000-add-launch-reason.js';
 import { ProveAudit1764800000000 } from '../../../migrations/1764800000000-prove-audit.js';
 import { IndexAuditParties1764900000000 } from '../../../migrations/1764900000000-index-audit-parties.js';
+import { AddTokenCutoffs1765200000000 } from '../../../migrations/1765200000000-add-token-cutoffs.js';
 import { CreateLimits1765300000000 } from '../../../migrations/1765300000000-create-limits.js';
 
 /** Every migration, oldest first. A released one is never edited. */
@@ -22,5 +23,6 @@ export const migrations = [
   AddLaunchReason1764700000000,
   ProveAudit1764800000000,
   IndexAuditParties1764900000000,
+  AddTokenCutoffs1765200000000,
   CreateLimits1765300000000,
 ];
