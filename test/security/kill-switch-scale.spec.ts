@@ -6,7 +6,7 @@ import { startApplication, type TestApplication } from '../support/application.j
 import { registerAgent } from '../support/clients.js';
 import { report } from '../support/stored-facts.js';
 
-/** A quick run ends few; docs/performance.md tells of a hundred thousand. */
+/** A quick run ends few. */
 const TOKENS = Number(process.env['LEGATE_TEST_ENDED_TOKENS'] ?? 2000);
 /** Of one tree. */
 const TREE = 10;
