@@ -52,6 +52,8 @@ describe('a signing key that is withdrawn in an emergency', () => {
     });
     web = { clientId: application.clientId, redirectUri: CALLBACK };
     person = await addPerson(server, admin, 'member', 'keyholder');
+    // Which key signed what is known of resources that have not been changed for five seconds before.
+    await pause(6000);
   });
 
   afterAll(async () => {
