@@ -27,6 +27,7 @@ const TAGS = {
   users: 'People; your own account, and what you have allowed applications and agents to do.',
   organizations: 'Tenants, their members, and the enrolment of agents.',
   audit: 'Who did what, for whom, and why it was allowed or refused.',
+  'kill switches': 'End an agent, a task, a person, an organization or the past, with everything below it; look first at what that is.',
   admin: 'Tokens and signing keys, for those who run the server.',
   demo: 'A protected API to try a token on. Not there in production.',
   setup: 'The first start.',

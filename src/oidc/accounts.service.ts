@@ -10,6 +10,7 @@ import { ScopesService } from '../modules/scopes/scopes.service.js';
 import type { User } from '../modules/users/user.entity.js';
 import { UsersService } from '../modules/users/users.service.js';
 import { ConsentGrants } from '../modules/tokens/consent-grants.service.js';
+import { TokenCutoffs } from '../modules/tokens/token-cutoffs.service.js';
 import type { Role } from '../platform/http/caller.js';
 import { clientRecordOf } from './clients.js';
 
@@ -30,12 +31,13 @@ export class Accounts {
     private readonly scopes: ScopesService,
     private readonly consents: ConsentGrants,
     private readonly agents: AgentsService,
+    private readonly cutoffs: TokenCutoffs,
   ) {}
 
   /** Someone who may sign in now. A session from before the last end of all sign-ins is nobody's (ASVS 5.0 V7.4.2, V7.4.3). */
   async find(ctx: KoaContextWithOIDC, sub: string): Promise<Account | undefined> {
     const user = await this.users.findActive(sub);
-    if (!user || this.isOutdated(ctx, user)) return undefined;
+    if (!user || this.isOutdated(ctx, user) || await this.isCutOff(ctx, user)) return undefined;
     return {
       accountId: user.id,
       claims: async () => ({
@@ -81,6 +83,16 @@ export class Accounts {
   isOutdated(ctx: KoaContextWithOIDC, user: Pick<User, 'signInsEndedAt'>): boolean {
     const signedInAt = ctx.oidc.session?.loginTs;
     return signedInAt !== undefined && user.signInsEndedAt !== null && signedInAt * 1000 < user.signInsEndedAt.getTime();
+  }
+
+  /** Has everything ended meanwhile that the sign-in of this session could bring, where the person would use this client? */
+  private async isCutOff(ctx: KoaContextWithOIDC, user: Pick<User, 'id'>): Promise<boolean> {
+    const { session, client } = ctx.oidc;
+    if (session?.loginTs === undefined || !client) return false;
+    const record = clientRecordOf(client);
+    const organizationId = record.organizationId ?? (await this.users.activeOrganization(user.id))?.organization.id;
+    const moment = organizationId === undefined ? undefined : await this.cutoffs.of(organizationId, record.id);
+    return moment !== undefined && session.loginTs * 1000 < moment.getTime();
   }
 
   private async placeIn(organizationId: OrganizationId, userId: string): Promise<Omit<Standpoint, 'graph'> | undefined> {

@@ -29,6 +29,7 @@ import { ProtocolPolicies } from './protocol-policies.service.js';
 import { ProtocolServer } from './protocol-server.service.js';
 import { ProtocolStorage } from './protocol-storage.service.js';
 import { ProviderFactory } from './provider-factory.js';
+import { SessionEndings } from './session-endings.service.js';
 import { ProtocolUpkeep } from './upkeep.service.js';
 
 @Module({
@@ -37,7 +38,7 @@ import { ProtocolUpkeep } from './upkeep.service.js';
   providers: [
     AccessTokenFormat, Accounts, ActingOnConsent, AtomicGrants, ClientCredentialsGrant, CodeFlowTerms, ConsentPresenter, FastPath, GrantGrounds, InteractionErrors, Interactions, Pages, ProtocolGrants,
     ProtocolObjects,
-    ProtocolPages, ProtocolPolicies, ProtocolServer, ProtocolStorage, ProtocolUpkeep, ProviderFactory, TokenExchangeGrant,
+    ProtocolPages, ProtocolPolicies, ProtocolServer, ProtocolStorage, ProtocolUpkeep, ProviderFactory, SessionEndings, TokenExchangeGrant,
   ],
   exports: [ProtocolServer],
 })

@@ -67,13 +67,16 @@ describe('signing keys', () => {
   it('are withdrawn at once in an emergency, with everything they signed', async () => {
     const token = await bootstrapToken(server);
     const { kid } = decodeProtectedHeader(token);
-    const { status } = await call(server, 'DELETE', `/api/admin/keys/${kid}`, { token });
-    expect(status).toBe(204);
+    const withdraw = async () => call(server, 'POST', `/api/admin/keys/${kid}/revoke`, { token: await bootstrapToken(server), body: { reason: 'Somebody copied it.' } });
+    expect(await call(server, 'POST', `/api/admin/keys/${kid}/revoke`, { token })).toMatchObject({ status: 400, body: { code: 'reason_required' } });
+    const { status, body } = await withdraw();
+    expect({ status, body }).toMatchObject({ status: 200, body: { kid, replaced_by: expect.any(String) as string, since_preview: null } });
+    expect((body['ended'] as { counts: { tokens: number } }).counts.tokens).toBeGreaterThan(0);
     expect((await jwks()).keys.map((key) => key.kid)).not.toContain(kid);
     expect((await call(server, 'GET', '/api/auth/me', { token })).status).toBe(401);
-    expect((await eventsOf(kid!)).at(-1)).toMatchObject({ type: 'key.retired', reason: 'revoked', actor: { id: 'bootstrap' } });
+    expect((await eventsOf(kid!)).at(-1)).toMatchObject({ type: 'key.revoked', actor: { id: 'bootstrap' }, details: { because: 'Somebody copied it.', replaced_by: body['replaced_by'] } });
     expect(decodeProtectedHeader(await bootstrapToken(server)).kid).not.toBe(kid);
-    expect(await call(server, 'DELETE', `/api/admin/keys/${kid}`, { token: await bootstrapToken(server) })).toMatchObject({ status: 404, body: { code: 'signing_key_not_found' } });
+    expect(await withdraw()).toMatchObject({ status: 404, body: { code: 'signing_key_not_found' } });
   });
 
   it('refuse algorithms that there are not', async () => {
@@ -94,7 +97,8 @@ describe('signing keys belong to the installation', () => {
     const refusals = [
       await read(accessToken),
       await call(server, 'POST', '/api/admin/keys/rotate', { token: accessToken }),
-      await call(server, 'DELETE', '/api/admin/keys/any', { token: accessToken }),
+      await call(server, 'POST', '/api/admin/keys/any/revoke', { token: accessToken, body: { reason: 'x' } }),
+      await call(server, 'POST', '/api/admin/keys/any/revoke/preview', { token: accessToken }),
     ];
     for (const refusal of refusals) expect(refusal).toMatchObject({ status: 403, body: { code: 'keys_of_installation' } });
   });

@@ -146,6 +146,21 @@ describe('a list reads INVALID', () => {
     ],
   };
 
+  const pull = (target: object) => done('POST', '/api/admin/kill-switches', admin, { target, reason: 'A test.' });
+  it.each<[string, (of: World) => Promise<unknown>, (of: World) => string[]]>([
+    ['an agent', ({ second }) => pull({ kind: 'agent', id: second.id }), ({ second, exchanged, below, other }) => [second.token, exchanged, below, other]],
+    ['a task', ({ root }) => pull({ kind: 'task', id: decodeJwt(root)['task_id'] }), ({ root, exchanged, below }) => [root, exchanged, below]],
+    ['a person', ({ person }) => pull({ kind: 'user', id: person.id }), ({ personal, root, exchanged, below, other }) => [personal, root, exchanged, below, other]],
+    ['what one client got so far', ({ first }) => pull({ kind: 'issued_before', client_id: first.id }), ({ first, root, exchanged, below }) => [first.token, root, exchanged, below]],
+    ['the tokens of a filter', ({ second }) => done('POST', '/api/admin/tokens/revoke', admin, { filter: { agent_id: second.id }, reason: 'A test.' }),
+      ({ second, exchanged, below, other }) => [second.token, exchanged, below, other]],
+  ])('with a kill switch on %s', async (_what, end, ended) => {
+    const of = await world();
+    await end(of);
+    const gone = new Set(ended(of));
+    expect(await agreement(of.all)).toEqual(of.all.map((token) => (gone.has(token) ? 1 : 0)));
+  });
+
   it.each(Object.entries(CAUSES))('with %s', async (_cause, [end, ended]) => {
     const of = await world();
     expect(await agreement(of.all)).toEqual(of.all.map(() => 0));

@@ -39,6 +39,7 @@ export const OF_MACHINES_TOO = ['/api/agents/{id}/limits', '/api/agents/{id}/usa
 
 /** What somebody who means harm would send to a route with a parameter. A route with a body that is missing here fails the test. */
 export const HOSTILE_BODIES: Readonly<Record<string, (attacker: Tenant) => object>> = {
+  'POST /api/admin/keys/{kid}/revoke': () => ({ reason: 'taken over' }),
   'POST /api/admin/tokens/{token_id}/revoke': () => ({ revoke_children: true }),
   'PUT /api/agents/{id}': () => ({ description: 'taken over', scopes: [], metadata: {} }),
   'PUT /api/agents/{id}/limits': () => ({ requests_per_hour: 1 }),

@@ -186,6 +186,115 @@ describe('what is ended stays ended, whoever was asking for more at that moment'
     return false;
   }
 
+  afterEach(async () => { admin = await bootstrapToken(server); });
+
+  const pull = async (target: object) => {
+    const { status, body } = await call<{ ended: { counts: Record<string, number> } }>(other, 'POST', '/api/admin/kill-switches', { token: await bootstrapToken(server), body: { target, reason: 'A race.' } });
+    expect({ status, body: status === 200 ? {} : body }).toEqual({ status: 200, body: {} });
+    return body.ended.counts;
+  };
+
+  it(`leaves nothing alive of what was issued before a moment while applications refresh and agents exchange, ${ROUNDS} times`, async () => {
+    const person = await addPerson(server, admin, 'member', 'cutoff');
+    const agent = await registerAgent(server, { scopes: ['agents:read'] });
+    let issued = 0;
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const first = await getTokens(person);
+      const root = String((await call(server, 'POST', '/api/auth/login', { body: { api_key: agent.clientSecret } })).body['access_token']);
+      const exchanged: string[] = [root];
+      const over = new AbortController();
+      const exchanges = Promise.all(nodes.map(async (node) => {
+        while (!over.signal.aborted) {
+          const { status, body } = await post(node, '/api/oauth/token', {
+            grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange', subject_token: root, subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+          }, { basic: [agent.clientId, agent.clientSecret] });
+          if (status === 200) exchanged.push(String(body['access_token']));
+        }
+      }));
+      const { accessTokens, refreshToken } = await refreshAgainst(first, round * 2, () => pull({ kind: 'issued_before' }));
+      over.abort();
+      await exchanges;
+      expect(await stillActive(exchanged)).toEqual([]);
+      expect((await refresh(server, refreshToken)).body['error']).toBe('invalid_grant');
+      // And whatever is asked for anew counts at once, on every node.
+      for (const node of nodes) {
+        const { status, body } = await post(node, '/api/oauth/token', { grant_type: 'client_credentials' }, { basic: [agent.clientId, agent.clientSecret] });
+        expect(status).toBe(200);
+        expect(await stillActive([String(body['access_token'])])).toHaveLength(nodes.length);
+      }
+      issued += accessTokens.length + exchanged.length;
+    }
+    report(`the end of all by now against refresh and exchange: ${ROUNDS} rounds, ${issued} tokens, none alive afterwards`);
+  });
+
+  it(`leaves nothing alive of an agent, not even when it is resumed, while it exchanges and renews, ${ROUNDS} times`, async () => {
+    let issued = 0;
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const agent = await registerAgent(server, { scopes: ['agents:read'] });
+      const root = String((await call(server, 'POST', '/api/auth/login', { body: { api_key: agent.clientSecret } })).body['access_token']);
+      const tokens = [root];
+      const over = new AbortController();
+      const loops = Promise.all(nodes.flatMap((node) => [
+        () => post(node, '/api/oauth/token', { grant_type: 'client_credentials' }, { basic: [agent.clientId, agent.clientSecret] }),
+        () => post(node, '/api/oauth/token', {
+          grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange', subject_token: root, subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+        }, { basic: [agent.clientId, agent.clientSecret] }),
+        () => call(node, 'POST', '/api/auth/refresh', { token: root, body: {} }),
+      ]).map(async (ask) => {
+        while (!over.signal.aborted) {
+          const { status, body } = await ask();
+          if (status === 200) tokens.push(String(body['access_token']));
+        }
+      }));
+      await pause(20 + round);
+      await pull({ kind: 'agent', id: agent.clientId });
+      await pause(20);
+      over.abort();
+      await loops;
+      expect(await stillActive(tokens.slice(-40))).toEqual([]);
+      expect((await call(other, 'POST', `/api/agents/${agent.clientId}/resume`, { token: await bootstrapToken(server) })).status).toBe(200);
+      expect(await stillActive(tokens.slice(-40))).toEqual([]);
+      issued += tokens.length;
+    }
+    report(`the kill switch of an agent against everything it can ask for: ${ROUNDS} rounds, ${issued} tokens, none alive afterwards`);
+  });
+
+  it(`leaves nothing alive that a filter describes, nor below it, while more of it is issued, ${ROUNDS} times`, async () => {
+    const { clientId, clientSecret } = await registerClient(server, { grant_types: ['client_credentials', 'urn:ietf:params:oauth:grant-type:token-exchange'], scopes: ['agents:read'] });
+    const basic: [string, string] = [clientId, clientSecret!];
+    const grant = (node: TestServer) => post(node, '/api/oauth/token', { grant_type: 'client_credentials' }, { basic });
+    let issued = 0;
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const root = String((await grant(server)).body['access_token']);
+      const [before, below]: [string[], string[]] = [[root], []];
+      let isBefore = true;
+      const over = new AbortController();
+      const loops = Promise.all(nodes.flatMap((node) => [
+        async () => {
+          const { body } = await grant(node);
+          if (isBefore && body['access_token'] !== undefined) before.push(String(body['access_token']));
+        },
+        async () => {
+          const { status, body } = await post(node, '/api/oauth/token', {
+            grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange', subject_token: root, subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+          }, { basic });
+          if (status === 200) below.push(String(body['access_token']));
+        },
+      ]).map(async (ask) => { while (!over.signal.aborted) await ask(); }));
+      await pause(20 + round);
+      const token = await bootstrapToken(server);
+      isBefore = false;
+      const { status, body } = await call(other, 'POST', '/api/admin/tokens/revoke', { token, body: { filter: { client_id: clientId }, reason: 'A race.' } });
+      expect({ status, body: status === 200 ? {} : body }).toEqual({ status: 200, body: {} });
+      await pause(20);
+      over.abort();
+      await loops;
+      expect(await stillActive([...before.slice(-30), ...below.slice(-30)])).toEqual([]);
+      issued += before.length + below.length;
+    }
+    report(`ending by filter against issuance and exchange: ${ROUNDS} rounds, ${issued} tokens of before and below, none alive afterwards`);
+  });
+
   async function setStatus(person: TestPerson, status: 'active' | 'disabled'): Promise<void> {
     expect((await call(other, 'PUT', `/api/users/${person.id}`, { token: admin, body: { status } })).status).toBe(200);
   }

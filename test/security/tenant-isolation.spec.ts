@@ -341,3 +341,33 @@ describe('what a caller may not set', () => {
     expect({ status: answer.status, code: answer.body['code'] }).toEqual({ status: 403, code });
   });
 });
+
+// Last: what somebody asks to end is in their own log, by its id.
+describe('what somebody else could end', () => {
+  it('is not ended by a kill switch, nor by a filter: it is not there, or nothing fits', async () => {
+    const { agent, client, people, tokenId, id, scope, resource, delegationId, application } = victim;
+    const targets = [
+      { kind: 'agent', id: agent.id }, { kind: 'task', id: tokenId }, { kind: 'user', id: people.member.id }, { kind: 'organization', id }, { kind: 'issued_before', client_id: client.id },
+    ];
+    const filters = [
+      { client_id: application.clientId }, { agent_id: agent.id }, { user_id: people.owner.id }, { task_id: tokenId }, { delegation_grant_id: delegationId }, { scope: scope.name }, { resource: resource.identifier },
+    ];
+    for (const caller of CALLERS) {
+      const token = attacker.tokens[caller];
+      for (const target of targets) {
+        for (const path of ['/api/admin/kill-switches/preview', '/api/admin/kill-switches']) {
+          const { status, body } = await call(server, 'POST', path, { token, body: path.endsWith('preview') ? { target } : { target, reason: 'theirs' } });
+          expect({ caller, path, target, status, text: JSON.stringify(body) }).toMatchObject({ status: caller === 'member' ? 403 : 404, text: expect.not.stringContaining('"counts"') as string });
+        }
+        expect(await call(server, 'POST', '/api/admin/kill-switches', { token, body: { target: { kind: 'issued_before', organization: 'all' }, reason: 'theirs' } })).toMatchObject({ status: 403 });
+      }
+      for (const filter of filters) {
+        const answer = await call<{ ended?: { counts: object } }>(server, 'POST', '/api/admin/tokens/revoke', { token, body: { filter, reason: 'theirs' } });
+        if (caller === 'member') expect(answer.status).toBe(403);
+        else expect({ caller, filter, ended: Object.values(answer.body.ended!.counts) }).toMatchObject({ ended: [0, 0, 0, 0, 0, 0, 0, 0] });
+        expect((await call(server, 'POST', '/api/admin/tokens/revoke', { token, body: { filter: { ...filter, organization: 'all' }, reason: 'theirs' } })).status).toBe(403);
+      }
+    }
+    for (const token of Object.values(victim.tokens)) expect((await call(server, 'GET', '/api/auth/me', { token })).status).toBe(200);
+  });
+});

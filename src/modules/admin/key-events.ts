@@ -1,5 +1,5 @@
 import type { AuditEvent } from '../audit/audit-event.js';
-import type { KeyChange } from '../../platform/crypto/key-rotation.js';
+import type { KeyChange, KeyRevocation } from '../../platform/crypto/key-rotation.js';
 
 type By = Pick<AuditEvent, 'actor' | 'act' | 'token_id'>;
 
@@ -16,7 +16,14 @@ export function keyChangeEvents(changes: readonly KeyChange[], by: By = BY_THE_S
   }));
 }
 
-/** @param reason `retired` when its time had come, `revoked` when somebody withdrew it */
-export function keyRetiredEvent(kid: string, reason: 'retired' | 'revoked', by: By = BY_THE_SERVER): AuditEvent {
-  return { type: 'key.retired', outcome: 'success', organization_id: null, ...by, target: { kind: 'signing_key', id: kid }, reason };
+export function keyRetiredEvent(kid: string, by: By = BY_THE_SERVER): AuditEvent {
+  return { type: 'key.retired', outcome: 'success', organization_id: null, ...by, target: { kind: 'signing_key', id: kid }, reason: 'retired' };
+}
+
+/** Somebody withdrew it, and with it everything that it signed. */
+export function keyRevokedEvent({ kid, algorithm, replacement }: KeyRevocation, details: AuditEvent['details'], by: By): AuditEvent {
+  return {
+    type: 'key.revoked', outcome: 'success', organization_id: null, ...by, target: { kind: 'signing_key', id: kid },
+    details: { algorithm, replaced_by: replacement?.kid, ...details },
+  };
 }

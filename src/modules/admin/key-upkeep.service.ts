@@ -18,7 +18,7 @@ export class KeyUpkeep implements OnModuleInit {
   async look(manager: EntityManager): Promise<void> {
     const changes = await this.keyRing.rotateIfDue(manager);
     const erased = await this.keyRing.eraseRetired(manager);
-    const events = [...keyChangeEvents(changes), ...erased.map((kid) => keyRetiredEvent(kid, 'retired'))];
+    const events = [...keyChangeEvents(changes), ...erased.map((kid) => keyRetiredEvent(kid))];
     if (events.length > 0) await this.audit.recordIn(manager, ...events);
   }
 }

@@ -1,8 +1,10 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Post } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiBody, ApiTags } from '@nestjs/swagger';
 import { Access } from '../../platform/http/access.js';
 import { CurrentCaller, type Caller } from '../../platform/http/caller.js';
-import { KeyRotationDto, KeyRotationListDto, RotateKeysDto, SigningKeyDto, SigningKeyListDto } from './keys.dto.js';
+import { EndedTokensDto } from './bulk-revocation.dto.js';
+import { EndingDto } from './kill-switches.dto.js';
+import { KeyRotationDto, KeyRotationListDto, RevokedKeyDto, RevokeKeyDto, RotateKeysDto, SigningKeyDto, SigningKeyListDto } from './keys.dto.js';
 import { KeysService } from './keys.service.js';
 
 @ApiTags('admin')
@@ -26,11 +28,23 @@ export class KeysController {
     return { data: (await this.keys.rotate(caller, body?.algorithms, body?.immediately)).map(KeyRotationDto.of) };
   }
 
-  /** Withdraws a signing key at once, in an emergency: everything it signed is void. For those who run the installation. */
-  @Delete(':kid')
-  @HttpCode(204)
+  /** Shows how many live tokens would end with a signing key, and withdraws nothing. For those who run the installation. */
+  @Post(':kid/revoke/preview')
+  @HttpCode(200)
   @Access.scopes('keys:write')
-  async revoke(@CurrentCaller() caller: Caller, @Param('kid') kid: string): Promise<void> {
-    await this.keys.revoke(caller, kid);
+  async previewRevocation(@CurrentCaller() caller: Caller, @Param('kid') kid: string): Promise<EndingDto> {
+    return EndingDto.of(await this.keys.previewRevocation(caller, kid));
+  }
+
+  /**
+   * Withdraws a signing key at once, in an emergency: everything it signed is void, and another signs from now on. Verifiers that keep
+   * the key set take what it signed until their copy expires. For those who run the installation.
+   */
+  @Post(':kid/revoke')
+  @HttpCode(200)
+  @Access.scopes('keys:write')
+  async revoke(@CurrentCaller() caller: Caller, @Param('kid') kid: string, @Body() body?: RevokeKeyDto): Promise<RevokedKeyDto> {
+    const { revocation, ended } = await this.keys.revoke(caller, kid, body?.reason);
+    return { kid, replaced_by: revocation.replacement?.kid ?? null, ...EndedTokensDto.of(ended, body?.previewed) };
   }
 }

@@ -1,8 +1,12 @@
-import { ArrayMinSize, ArrayUnique, IsArray, IsBoolean, IsIn } from 'class-validator';
+import { Type } from 'class-transformer';
+import { ArrayMinSize, ArrayUnique, IsArray, IsBoolean, IsIn, IsObject, ValidateNested } from 'class-validator';
 import { SIGNING_ALGORITHMS } from '../../platform/crypto/key-lifecycle.js';
 import type { KeyDescription } from '../../platform/crypto/key-ring.service.js';
 import type { KeyChange } from '../../platform/crypto/key-rotation.js';
 import { IsOmittable } from '../../platform/http/omittable.js';
+import { IsDisplayName } from '../../platform/http/validation.js';
+import { EndedTokensDto } from './bulk-revocation.dto.js';
+import { PreviewedCountsDto } from './kill-switches.dto.js';
 
 export class RotateKeysDto {
   /** Of which algorithms; of all when left out. */
@@ -72,4 +76,23 @@ export class KeyRotationDto {
 
 export class KeyRotationListDto {
   data: KeyRotationDto[];
+}
+
+export class RevokeKeyDto {
+  /**
+   * Why, for the audit log. It has to be there.
+   * @example "A backup of the key was copied."
+   */
+  @IsOmittable() @IsDisplayName(500)
+  reason?: string;
+
+  /** `counts` of the preview. The answer then tells what has come since; that ends as well. */
+  @IsOmittable() @IsObject() @ValidateNested() @Type(() => PreviewedCountsDto)
+  previewed?: PreviewedCountsDto;
+}
+
+export class RevokedKeyDto extends EndedTokensDto {
+  kid: string;
+  /** The key that signs, or will sign, in its place; null when another had taken over before. */
+  replaced_by: string | null;
 }

@@ -5,3 +5,6 @@ export const keysOfInstallation = () =>
 
 export const tooManyKeys = (most: number) =>
   new DomainError('conflict', 'too_many_keys', `${most} keys are published already, which verifiers have to fetch; wait until some of them retire.`);
+
+export const reasonRequired = () =>
+  new DomainError('invalid', 'reason_required', 'Say why the key is withdrawn, in "reason".');

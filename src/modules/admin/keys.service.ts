@@ -1,15 +1,20 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { SIGNING_ALGORITHMS, type SigningAlgorithm } from '../../platform/crypto/key-lifecycle.js';
-import type { KeyChange } from '../../platform/crypto/key-rotation.js';
+import { signingKeyNotFound } from '../../platform/crypto/crypto.errors.js';
+import type { KeyChange, KeyRevocation } from '../../platform/crypto/key-rotation.js';
 import { KeyRing, type KeyDescription } from '../../platform/crypto/key-ring.service.js';
 import type { Caller } from '../../platform/http/caller.js';
+import { redactText } from '../../platform/logging/redaction.js';
 import { doneBy } from '../audit/audit-event.js';
 import { AuditKeys, type AuditKey } from '../audit/audit-keys.service.js';
 import { AuditLog } from '../audit/audit-log.service.js';
+import type { EndedKinds } from '../audit/endings.service.js';
 import { FIRST_ORGANIZATION_SLUG, OrganizationsService } from '../organizations/organizations.service.js';
-import { keyChangeEvents, keyRetiredEvent } from './key-events.js';
-import { keysOfInstallation, tooManyKeys } from './keys.errors.js';
+import { TokenSweeps, type Sweep } from '../tokens/token-sweeps.service.js';
+import { keyChangeEvents, keyRevokedEvent } from './key-events.js';
+import { keysOfInstallation, reasonRequired, tooManyKeys } from './keys.errors.js';
+import { countsOf } from './kill-switches.service.js';
 
 /** Every verifier fetches all of them. Rotating a dozen times in an hour is fine; a loop is not. */
 const MOST_PUBLISHED = 100;
@@ -23,6 +28,7 @@ export class KeysService {
     private readonly dataSource: DataSource,
     private readonly audit: AuditLog,
     private readonly auditKeys: AuditKeys,
+    private readonly sweeps: TokenSweeps,
   ) {}
 
   /** @throws DomainError `keys_of_installation` */
@@ -49,16 +55,33 @@ export class KeysService {
   }
 
   /**
-   * Withdraws a key at once, and with it everything it signed. If it signed until now, another takes over at once.
+   * What would end if the key was withdrawn now.
    * @throws DomainError `keys_of_installation`, `signing_key_not_found`
    */
-  async revoke(caller: Caller, kid: string): Promise<void> {
-    await this.assertRunsInstallation(caller);
-    await this.dataSource.transaction(async (manager) => {
-      const { replacement } = await this.keyRing.revokeKey(manager, kid);
-      await this.audit.recordIn(manager, keyRetiredEvent(kid, 'revoked', doneBy(caller)), ...keyChangeEvents(replacement ? [replacement] : [], doneBy(caller)));
-    });
+  async previewRevocation(caller: Caller, kid: string): Promise<EndedKinds> {
+    const sweep = this.signedWith(await this.published(caller, kid));
+    return this.dataSource.transaction((manager) => this.sweeps.look(manager, sweep));
+  }
+
+  /**
+   * Withdraws a key at once, and with it everything it signed: no check of this server takes that any more, and the tokens end in the
+   * ledger, so that what was exchanged for them ends too. If it signed until now, another takes over at once.
+   *
+   * @param because in words; whoever may not do it is told so first
+   * @throws DomainError `keys_of_installation`, `signing_key_not_found`, `reason_required`
+   */
+  async revoke(caller: Caller, kid: string, because: string | undefined): Promise<{ readonly revocation: KeyRevocation; readonly ended: EndedKinds }> {
+    const sweep = this.signedWith(await this.published(caller, kid));
+    if (because === undefined) throw reasonRequired();
+    const revoked = await this.sweeps.retrying(() => this.dataSource.transaction(async (manager) => {
+      const ended = await this.sweeps.look(manager, sweep);
+      const revocation = await this.keyRing.revokeKey(manager, kid);
+      await this.sweeps.end(manager, sweep, () => this.audit.recordIn(manager,
+        keyRevokedEvent(revocation, { because: redactText(because), ended: countsOf(ended) }, doneBy(caller)), ...keyChangeEvents(revocation.replacement ? [revocation.replacement] : [], doneBy(caller))));
+      return { revocation, ended };
+    }));
     await this.keyRing.reload();
+    return revoked;
   }
 
   /**
@@ -74,6 +97,21 @@ export class KeysService {
       });
       return key;
     });
+  }
+
+  private async published(caller: Caller, kid: string): Promise<KeyDescription> {
+    const key = (await this.list(caller)).find((known) => known.kid === kid);
+    if (!key) throw signingKeyNotFound();
+    return key;
+  }
+
+  /** Around the time when it signed there is an allowance: nodes' clocks differ, and one may have gone on with it for a moment. */
+  private signedWith({ algorithm, activatesAt, supersededAt }: KeyDescription): Sweep {
+    const allowance = (this.keyRing.timing.clockSkew + this.keyRing.timing.pollInterval) * 1000;
+    const period = {
+      algorithm, from: new Date(activatesAt.getTime() - allowance).toISOString(), to: supersededAt ? new Date(supersededAt.getTime() + allowance).toISOString() : undefined,
+    };
+    return { criteria: { signed_with: period }, organizationId: null, endsConsents: false };
   }
 
   private async assertRunsInstallation(caller: Caller): Promise<void> {

@@ -3,13 +3,16 @@ import { ApiBody, ApiTags } from '@nestjs/swagger';
 import { Access } from '../../platform/http/access.js';
 import { CurrentCaller, type Caller } from '../../platform/http/caller.js';
 import { TokenDirectory } from '../tokens/token-directory.service.js';
+import { EndedTokensDto, FilterTokensDto, RevokeTokensDto } from './bulk-revocation.dto.js';
+import { BulkRevocation } from './bulk-revocation.service.js';
+import { EndingDto } from './kill-switches.dto.js';
 import { IntrospectedTokenDto, IntrospectTokenDto, RevokedTokensDto, RevokeTokenDto, TokenDto, TokenPageDto, TokensQuery } from './token-administration.dto.js';
 import { TokenAdministration } from './token-administration.service.js';
 
 @ApiTags('admin')
 @Controller('api/admin/tokens')
 export class TokenAdministrationController {
-  constructor(private readonly tokens: TokenDirectory, private readonly administration: TokenAdministration) {}
+  constructor(private readonly tokens: TokenDirectory, private readonly administration: TokenAdministration, private readonly bulk: BulkRevocation) {}
 
   /**
    * Lists the tokens of the organization, the newest first; members see those that speak for them and their agents. A page looks at
@@ -36,6 +39,25 @@ export class TokenAdministrationController {
   @Access.scopes('tokens:revoke')
   async revoke(@CurrentCaller() caller: Caller, @Param('token_id') tokenId: string, @Body() body?: RevokeTokenDto): Promise<RevokedTokensDto> {
     return { token_id: tokenId, revoked: await this.administration.revoke(caller, tokenId, body?.revoke_children ?? false) };
+  }
+
+  /** Shows which tokens a filter would end, and ends none. For those who run the organization. */
+  @Post('revoke/preview')
+  @HttpCode(200)
+  @Access.scopes('tokens:revoke')
+  async previewBulk(@CurrentCaller() caller: Caller, @Body() { filter }: FilterTokensDto): Promise<EndingDto> {
+    return EndingDto.of(await this.bulk.preview(caller, filter));
+  }
+
+  /**
+   * Ends every token for which all of the filter holds, what descends from it, and what would renew it: the consents that the code
+   * flow's tokens stand on. For those who run the organization.
+   */
+  @Post('revoke')
+  @HttpCode(200)
+  @Access.scopes('tokens:revoke')
+  async revokeBulk(@CurrentCaller() caller: Caller, @Body() { filter, reason, previewed }: RevokeTokensDto): Promise<EndedTokensDto> {
+    return EndedTokensDto.of(await this.bulk.revoke(caller, filter, reason), previewed);
   }
 
   /** Tells what a token of the organization says and whether it is active. */

@@ -83,6 +83,26 @@ export class AgentAdministration {
     return this.setStatus(caller, id, 'agent.deactivated', () => 'deactivated');
   }
 
+  /**
+   * The agent, held until the transaction ends, for a kill switch.
+   * @throws DomainError `agent_not_found`, `agent_deactivated`
+   */
+  async hold(manager: EntityManager, caller: Caller, id: string): Promise<Agent> {
+    const agent = await lockAgent(manager, caller, id);
+    if (agent.status === 'deactivated') throw agentDeactivated();
+    return agent;
+  }
+
+  /** Suspends an agent that is held. The caller's transaction ends with its own event, after which this node has to `forget` it. */
+  async stop(manager: EntityManager, agent: Agent): Promise<void> {
+    if (agent.status !== 'suspended') await this.write(manager, agent, 'suspended');
+  }
+
+  /** Drops what this node remembers of an agent that was stopped. */
+  forget(id: string): void {
+    this.agents.invalidate(id);
+  }
+
   private setStatus(caller: Caller, id: string, type: AuditEvent['type'], next: (agent: Agent) => AgentStatus): Promise<AgentWithClient> {
     return this.changing(id, async (manager) => {
       const agent = await lockAgent(manager, caller, id);
@@ -91,17 +111,19 @@ export class AgentAdministration {
       if (former === 'deactivated' && type !== 'agent.deactivated') throw agentDeactivated();
       // Of an agent that was not active nothing was alive.
       const ended = former === 'active' && status !== 'active' ? await this.endings.below(manager, { kind: 'agent', id: agent.id, organizationId: agent.organizationId }) : undefined;
-      if (former !== status) {
-        Object.assign(agent, { status, suspendedAt: status === 'suspended' ? nowDate() : null, updatedAt: nowDate() });
-        if (status === 'deactivated') Object.assign(agent, { registrationTokenHash: null, registrationTokenExpiresAt: null, passwordHash: null });
-        await manager.save(agent);
-        await this.registration.setStatus(manager, agent.clientId, status);
-        await notifyChanged(manager, 'agent', agent.id);
-      }
+      if (former !== status) await this.write(manager, agent, status);
       const client = await this.lockClient(manager, agent);
       if (former !== status) await this.record(manager, caller, type, agent, { former_status: former, ended });
       return { agent, client };
     });
+  }
+
+  private async write(manager: EntityManager, agent: Agent, status: AgentStatus): Promise<void> {
+    Object.assign(agent, { status, suspendedAt: status === 'suspended' ? nowDate() : null, updatedAt: nowDate() });
+    if (status === 'deactivated') Object.assign(agent, { registrationTokenHash: null, registrationTokenExpiresAt: null, passwordHash: null });
+    await manager.save(agent);
+    await this.registration.setStatus(manager, agent.clientId, status);
+    await notifyChanged(manager, 'agent', agent.id);
   }
 
   private async writeAgent(manager: EntityManager, caller: Caller, agent: Agent, body: UpdateAgentDto): Promise<void> {

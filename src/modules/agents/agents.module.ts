@@ -6,6 +6,7 @@ import { ToolsModule } from '../tools/tools.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { AgentAdministration } from './agent-administration.service.js';
 import { AgentDirectory } from './agent-directory.service.js';
+import { AgentEndings } from './agent-endings.service.js';
 import { AgentEnrolment } from './agent-enrolment.service.js';
 import { Agent } from './agent.entity.js';
 import { AgentOwners } from './agent-owners.service.js';
@@ -19,7 +20,7 @@ import { AgentsService } from './agents.service.js';
 @Module({
   imports: [TypeOrmModule.forFeature([Agent]), OrganizationsModule, UsersModule, ToolsModule, ClientsModule],
   controllers: [AgentsController, AgentSecretsController, AgentToolsController],
-  providers: [AgentsService, AgentEnrolment, AgentDirectory, AgentAdministration, AgentOwners, AgentSecrets, AgentTools],
-  exports: [AgentsService, AgentEnrolment, AgentDirectory],
+  providers: [AgentsService, AgentEnrolment, AgentDirectory, AgentAdministration, AgentOwners, AgentSecrets, AgentTools, AgentEndings],
+  exports: [AgentsService, AgentEnrolment, AgentDirectory, AgentAdministration],
 })
 export class AgentsModule {}

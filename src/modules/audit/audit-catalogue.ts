@@ -19,6 +19,7 @@ const REFUSED = ['refused'] as const;
 
 const INSTALLATION = 'The installation’s.';
 const ENDED = 'How much that was alive ended with it, by kind, such as `{"tokens": 12, "delegations": 1}`; what other organizations have of it is not counted.';
+const ENDED_BY_SWITCH = 'How much was alive and ended, by kind: `tokens`, of which `refresh_tokens`, for how many `people`; `delegations`, `consents`, `tasks`, `sessions`, `agents`. What came to be in the moment after the count ended as well.';
 const CHANGED = 'Names of what the request set, sorted.';
 const CLIENT_ID = 'The client.';
 const SCOPE = 'Scopes, separated by spaces.';
@@ -308,6 +309,21 @@ export const AUDIT_CATALOGUE = {
       details: { ended: 'How many live tokens ended below it, such as `{"tokens": 12}`.' },
     },
   },
+  'Kill switches': {
+    'kill_switch.used': {
+      when: 'Somebody ended an agent, a task, a person, an organization, or everything that was issued before a moment, with everything below. One event tells all of it: there is no `agent.suspended`, `task.cancelled`, `user.disabled` or `consent.revoked` beside it. Of the past of the whole installation there is no `target`.',
+      outcomes: SUCCESS, target: ['agent', 'task', 'user', 'organization', 'client'],
+      log: 'The organization of what was ended; the installation’s for the past of all organizations, and for a person who is not in the organization of the token that did it.',
+      details: {
+        switch: '`agent`, `task`, `user`, `organization` or `issued_before`.', name: 'What the thing is called, if it has a name.', because: 'Why, as whoever did it says.',
+        client_id: 'Of `issued_before`: the client whose tokens ended.', before: 'Of `issued_before`: the moment; RFC 3339.', ended: ENDED_BY_SWITCH,
+      },
+    },
+    'tokens.revoked': {
+      when: 'Somebody ended the tokens that a filter describes, and the consents by which they would be renewed.', outcomes: SUCCESS, log: 'The organization; the installation’s for the tokens of all.',
+      details: { filter: 'All that had to hold of a token, as the request says.', because: 'Why, as whoever did it says.', ended: ENDED_BY_SWITCH },
+    },
+  },
   'Keys': {
     'key.created': {
       when: 'A signing key was made for an algorithm that had none.', outcomes: SUCCESS, target: ['signing_key'], log: INSTALLATION, details: { ...KEY, change: '`created`. Missing of those that the first start made.' },
@@ -320,8 +336,13 @@ export const AUDIT_CATALOGUE = {
       },
     },
     'key.retired': {
-      when: 'A signing key is over: its private part is gone.', outcomes: SUCCESS, target: ['signing_key'], log: INSTALLATION,
-      reason: '`retired`, when its time had come; `revoked`, when somebody withdrew it and with it everything that it signed.',
+      when: 'A signing key is over, and its private part is gone. One that somebody withdrew has `key.revoked`.', outcomes: SUCCESS, target: ['signing_key'], log: INSTALLATION,
+      reason: '`retired`: its time had come.',
+    },
+    'key.revoked': {
+      when: 'Somebody withdrew a signing key, and with it everything that it signed; its private part is gone. A key that took over at once has `key.created` or `key.rotated` beside it.', outcomes: SUCCESS,
+      target: ['signing_key'], log: INSTALLATION,
+      details: { algorithm: KEY.algorithm, replaced_by: 'The key in its place, if it needed one.', because: 'Why, as whoever did it says.', ended: ENDED_BY_SWITCH },
     },
   },
   'The log itself': {

@@ -10,6 +10,7 @@ import { notifyChanged } from '../../platform/database/notify.js';
 import { ShortLivedCache } from '../../platform/database/short-lived-cache.js';
 import type { Authority } from './authority.js';
 import { DelegationGrant, type DelegationGrantId } from './delegation-grant.entity.js';
+import { BELOW } from './delegation-endings.service.js';
 import { delegationIsDead } from './delegation-liveness.js';
 
 /** Who delegates to whom, and what. */
@@ -105,6 +106,23 @@ export class DelegationGrants implements OnModuleInit {
     await manager.query('UPDATE delegation_grants SET revoked_at = $2 WHERE ancestors @> ARRAY[$1::uuid] AND revoked_at IS NULL', [id, at]);
     await notifyChanged(manager, 'delegation', id);
     return true;
+  }
+
+  /**
+   * Ends every delegation on whose way an agent is, or that goes back to a person. Whether one is alive is asked of its row each
+   * time, so no node has to be told.
+   *
+   * @param organizationId in which; null for all
+   */
+  async revokeAll(manager: EntityManager, of: { readonly kind: 'agent' | 'user'; readonly id: string }, organizationId: string | null): Promise<void> {
+    await manager.query(
+      `UPDATE delegation_grants d SET revoked_at = $3 WHERE ${BELOW[of.kind]} AND ($2::uuid IS NULL OR d.organization_id = $2) AND d.revoked_at IS NULL`,
+      [of.id, organizationId, nowDate()]);
+  }
+
+  /** Ends these and marks everything below them. */
+  async revokeEach(manager: EntityManager, ids: readonly string[]): Promise<void> {
+    await manager.query('UPDATE delegation_grants SET revoked_at = $2 WHERE (id = ANY ($1::uuid[]) OR ancestors && $1::uuid[]) AND revoked_at IS NULL', [ids, nowDate()]);
   }
 
   /**

@@ -23,6 +23,6 @@ import { VerificationController } from './verification.controller.js';
   imports: [LimitsModule, ScopesModule, ToolsModule, ClientsModule, AgentsModule, PoliciesModule, TasksModule],
   controllers: [TasksController, VerificationController],
   providers: [TaskDirectory, TaskAdministration, TaskTrees, TaskTrail, TaskChains, TokenVerification, TokenUsage, ToolAccess, AgentInfo],
-  exports: [TaskChains, TaskDirectory, TokenVerification, TokenUsage],
+  exports: [TaskChains, TaskAdministration, TaskDirectory, TokenVerification, TokenUsage],
 })
 export class LineageModule {}

@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource } from 'typeorm';
+import { DataSource, type EntityManager } from 'typeorm';
 import type { Caller } from '../../platform/http/caller.js';
 import { doneBy } from '../audit/audit-event.js';
 import { AuditLog } from '../audit/audit-log.service.js';
 import { Endings } from '../audit/endings.service.js';
-import { Tasks } from '../tasks/tasks.service.js';
+import { Tasks, type KnownTask } from '../tasks/tasks.service.js';
 import { TokenLineage } from '../tokens/token-lineage.service.js';
 import { taskCancelled, taskNotFound } from './lineage.errors.js';
 import { TaskDirectory } from './task-directory.service.js';
@@ -41,10 +41,24 @@ export class TaskAdministration {
     return task.state === 'cancelled' ? task : this.end(caller, id, 'cancelled');
   }
 
-  private async end(caller: Caller, id: string, state: 'completed' | 'cancelled'): Promise<StandingTask> {
-    const { subject } = await this.directory.get(caller, id);
+  /**
+   * The task that the caller may end, for a kill switch.
+   * @throws DomainError `task_not_found`
+   */
+  async find(caller: Caller, id: string): Promise<{ readonly task: KnownTask; readonly seen: StandingTask }> {
+    const seen = await this.directory.get(caller, id);
     const task = (await this.lineage.findTask(id))?.task;
     if (!task) throw taskNotFound();
+    return { task, seen };
+  }
+
+  /** Cancels it with all below. The caller's transaction ends with its own event. */
+  async cancelIn(manager: EntityManager, task: KnownTask): Promise<void> {
+    await this.tasks.end(manager, task, 'cancelled');
+  }
+
+  private async end(caller: Caller, id: string, state: 'completed' | 'cancelled'): Promise<StandingTask> {
+    const { task, seen: { subject } } = await this.find(caller, id);
     await this.dataSource.transaction(async (manager) => {
       const ended = state === 'cancelled' ? await this.endings.below(manager, { kind: 'task', id, organizationId: task.organizationId }) : undefined;
       if (!await this.tasks.end(manager, task, state)) return;

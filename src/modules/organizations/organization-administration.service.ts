@@ -71,8 +71,8 @@ export class OrganizationAdministration {
   /** @throws DomainError `organization_not_found`, `platform_administrator_required`, `own_organization` */
   async update(caller: Caller, id: string, changes: UpdateOrganizationDto): Promise<Organization> {
     const organizationId = this.organizations.visibleId(caller, id);
-    if (changes.status !== undefined && !caller.isPlatformAdministrator) throw platformAdministratorRequired();
-    if (changes.status === 'suspended' && organizationId === caller.organizationId) throw ownOrganizationSuspension();
+    if (changes.status === 'suspended') assertMaySuspend(caller, organizationId);
+    else if (changes.status !== undefined && !caller.isPlatformAdministrator) throw platformAdministratorRequired();
     return this.dataSource.transaction(async (manager) => {
       const organization = await this.organizations.lock(manager, organizationId);
       Object.assign(organization, { name: changes.name ?? organization.name, status: changes.status ?? organization.status, updatedAt: nowDate() });
@@ -83,6 +83,21 @@ export class OrganizationAdministration {
       });
       return organization;
     });
+  }
+
+  /**
+   * The organization that the caller may suspend, held until the transaction ends, for a kill switch.
+   * @throws DomainError `organization_not_found`, `platform_administrator_required`, `own_organization`
+   */
+  async holdToSuspend(manager: EntityManager, caller: Caller, id: string): Promise<Organization> {
+    const organizationId = this.organizations.visibleId(caller, id);
+    assertMaySuspend(caller, organizationId);
+    return this.organizations.lock(manager, organizationId);
+  }
+
+  /** The caller's transaction ends with its own event. */
+  async suspend(manager: EntityManager, { id }: Organization): Promise<void> {
+    await manager.update(Organization, { id }, { status: 'suspended', updatedAt: nowDate() });
   }
 
   /**
@@ -151,6 +166,11 @@ export class OrganizationAdministration {
     if (!await manager.existsBy(Membership, { organizationId: caller.organizationId, userId })) throw ownerUserNotFound();
     return userId;
   }
+}
+
+function assertMaySuspend(caller: Caller, organizationId: OrganizationId): void {
+  if (!caller.isPlatformAdministrator) throw platformAdministratorRequired();
+  if (organizationId === caller.organizationId) throw ownOrganizationSuspension();
 }
 
 /** The first organization's slug goes to nobody else, even after that organization is gone: it means the installation itself. */

@@ -10,6 +10,6 @@ import { OrganizationsService } from './organizations.service.js';
   imports: [TypeOrmModule.forFeature([Organization, Membership])],
   controllers: [OrganizationsController],
   providers: [OrganizationsService, OrganizationAdministration],
-  exports: [OrganizationsService],
+  exports: [OrganizationsService, OrganizationAdministration],
 })
 export class OrganizationsModule {}

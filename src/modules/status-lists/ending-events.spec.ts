@@ -20,6 +20,18 @@ describe('what an event means for tokens', () => {
     expect(updated(['name', 'status'])).toEqual({ kind: 'organization', id: 'o', organizationId: 'o' });
   });
 
+  it('is what a kill switch was used on; where that is nowhere named, all tokens of the organization, or all there are', () => {
+    const used = (kind: string, organization: string | null, target?: { kind: string; id: string }) => endingOf({ type: 'kill_switch.used', organization_id: organization, target, details: { switch: kind } });
+    expect(used('agent', HERE, { kind: 'agent', id: 'a' })).toEqual({ kind: 'agent', id: 'a', organizationId: HERE });
+    expect(used('task', HERE, { kind: 'task', id: 't' })).toEqual({ kind: 'task', id: 't', organizationId: HERE });
+    expect(used('user', HERE, { kind: 'user', id: 'u' })).toEqual({ kind: 'user', id: 'u', organizationId: null });
+    expect(used('organization', HERE, { kind: 'organization', id: HERE })).toEqual({ kind: 'organization', id: HERE, organizationId: HERE });
+    expect(used('issued_before', HERE, { kind: 'client', id: 'c' })).toEqual({ kind: 'organization', id: HERE, organizationId: HERE });
+    expect(used('issued_before', null)).toEqual({ kind: 'everything', id: '', organizationId: null });
+    expect(endingOf({ type: 'tokens.revoked', organization_id: HERE })).toEqual({ kind: 'organization', id: HERE, organizationId: HERE });
+    expect(endingOf({ type: 'key.revoked', organization_id: null, target: { kind: 'signing_key', id: 'k' } })).toEqual({ kind: 'everything', id: '', organizationId: null });
+  });
+
   it('is nothing for most of what happens, above all for tokens that are issued', () => {
     expect(ENDING_TYPES).not.toContain('token.issued');
     expect(ENDING_TYPES).toContain('token.revoked');

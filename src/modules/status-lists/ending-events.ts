@@ -1,7 +1,7 @@
 import type { AuditEvent, AuditEventType } from '../audit/audit-event.js';
 
 /** What tokens stand on: when it ends, or comes back, how they stand has to be looked at again. */
-export type EndingKind = 'token' | 'task' | 'delegation' | 'consent' | 'agent' | 'client' | 'user' | 'organization';
+export type EndingKind = 'token' | 'task' | 'delegation' | 'consent' | 'agent' | 'client' | 'user' | 'organization' | 'everything';
 
 export interface Ending {
   readonly kind: EndingKind;
@@ -11,10 +11,11 @@ export interface Ending {
 }
 
 /**
- * What events of each type mean for tokens that are there already; null when nothing. A new type has to be thought of here: what
+ * What events of each type mean for tokens that are there already; null when nothing, `switched` for what a kill switch was used on,
+ * `place` when any token of the organization may have ended, or any at all. A new type has to be thought of here: what
  * is in no status list goes on being accepted by whoever relies on one.
  */
-const ENDS: Readonly<Record<AuditEventType, EndingKind | null>> = {
+const ENDS: Readonly<Record<AuditEventType, EndingKind | 'switched' | 'place' | null>> = {
   'user.signed_in': null, 'user.sign_in_refused': null, 'user.signed_out': null, 'user.created': null, 'user.updated': null,
   'user.disabled': 'user', 'user.enabled': 'user', 'user.password_changed': 'user', 'user.deleted': 'user',
   'organization.created': null, 'organization.updated': 'organization', 'organization.deleted': 'organization', 'organization.switched': null,
@@ -37,7 +38,8 @@ const ENDS: Readonly<Record<AuditEventType, EndingKind | null>> = {
   'token.issued': null, 'token.refused': null, 'token.revoked': 'token',
   // Who has used up a limit gets no new token; those that there are go on.
   'limits.changed': null, 'limit.threshold_reached': null, 'usage.reported': null,
-  'key.created': null, 'key.rotated': null, 'key.retired': null,
+  'kill_switch.used': 'switched', 'tokens.revoked': 'place',
+  'key.created': null, 'key.rotated': null, 'key.retired': null, 'key.revoked': 'place',
   'audit_key.created': null, 'audit_log.exported': null, 'audit_log.damaged': null,
   'access.refused': null, 'request.refused': null, 'authorization.refused': null, 'introspection.refused': null, 'revocation.refused': null,
   'installation.set_up': null, 'installation.bootstrapped': null,
@@ -45,9 +47,14 @@ const ENDS: Readonly<Record<AuditEventType, EndingKind | null>> = {
 
 export const ENDING_TYPES: readonly string[] = Object.entries(ENDS).flatMap(([type, kind]) => (kind === null ? [] : [type]));
 
+const SWITCHED: Readonly<Record<string, EndingKind>> = { agent: 'agent', task: 'task', user: 'user', organization: 'organization' };
+
 /** What this event means for tokens; undefined when nothing. */
 export function endingOf({ type, target, organization_id: organizationId, details }: Pick<AuditEvent, 'type' | 'target' | 'organization_id' | 'details'>): Ending | undefined {
-  const kind = ENDS[type] ?? undefined;
+  const ends = ENDS[type] ?? undefined;
+  const kind = ends === 'switched' ? SWITCHED[String(details?.['switch'])] ?? 'place' : ends;
+  // What ended by a moment or a filter is nowhere named.
+  if (kind === 'place') return organizationId === null ? { kind: 'everything', id: '', organizationId: null } : { kind: 'organization', id: organizationId, organizationId };
   if (kind === undefined || target === undefined) return undefined;
   if (type === 'organization.updated' && !(details?.['changed'] as readonly string[] | undefined)?.includes('status')) return undefined;
   // An account is at home in no organization, whoever's log it is that tells of it, and some clients serve all. A membership is of one.

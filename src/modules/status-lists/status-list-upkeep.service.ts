@@ -5,7 +5,7 @@ import { Background } from '../../platform/database/background.js';
 import { purge, PURGE_BATCH } from '../../platform/database/purge.js';
 import { lowestId } from '../../platform/database/time-partitions.js';
 import type { AuditEvent } from '../audit/audit-event.js';
-import { STRUCK, STRUCK_UNINDEXED } from '../tokens/token-endings.service.js';
+import { struckByIndex, STRUCK_UNINDEXED } from '../tokens/token-endings.service.js';
 import { ENDING_TYPES, endingOf, type Ending } from './ending-events.js';
 import { judgedEntries, type JudgedEntries } from './judged-entries.js';
 import { LIST_BYTES, writeStatuses } from './status-bits.js';
@@ -120,7 +120,7 @@ async function judge(manager: EntityManager, endings: readonly Ending[]): Promis
   const tokens = endings.filter(({ kind }) => kind === 'token').map(({ id }) => id);
   if (tokens.length > 0) judged.push(...await judgedEntries(manager, THESE, [tokens]));
   for (const { kind, id } of endings) {
-    if (kind !== 'token' && kind !== 'organization') judged.push(...await judgedEntries(manager, STRUCK[kind], [id]));
+    if (kind !== 'token' && kind !== 'organization' && kind !== 'everything') judged.push(...await judgedEntries(manager, struckByIndex(kind), [id]));
   }
   return judged;
 }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
-import { DataSource, IsNull, type EntityManager, type Repository } from 'typeorm';
+import { DataSource, In, IsNull, type EntityManager, type Repository } from 'typeorm';
 import { nowDate } from '../../kernel/clock.js';
 import type { AgentId } from '../../kernel/ids.js';
 import type { AuditEvent, AuditParty } from '../audit/audit-event.js';
@@ -89,6 +89,33 @@ export class ConsentGrants {
       await this.audit.recordIn(manager, { ...consentEvent('consent.revoked', grant, id, actor, { ended }), reason });
       return true;
     });
+  }
+
+  /**
+   * Ends every consent that a client has, or that a person gave, with the delegations that they are. The caller's transaction ends
+   * with its own event, as of the next.
+   *
+   * @param organizationId in which; null for all
+   */
+  async revokeAll(manager: EntityManager, of: { readonly kind: 'client' | 'user'; readonly id: string }, organizationId: string | null): Promise<void> {
+    await this.revokeWhere(manager, `${of.kind === 'client' ? 'g.client_id = $2' : 'g.user_id = $2::uuid'} AND ($3::uuid IS NULL OR g.organization_id = $3)`, [of.id, organizationId]);
+  }
+
+  /**
+   * @param skipsLocked leaves those alone that somebody is changing, and answers false when there are any
+   */
+  async revokeEach(manager: EntityManager, ids: readonly string[], skipsLocked: boolean): Promise<boolean> {
+    if (ids.length === 0) return true;
+    await this.revokeWhere(manager, 'g.id = ANY ($2::uuid[])', [ids], skipsLocked);
+    return !skipsLocked || !await manager.existsBy(ConsentGrant, { id: In(ids), revokedAt: IsNull() });
+  }
+
+  private async revokeWhere(manager: EntityManager, condition: string, values: unknown[], skipsLocked = false): Promise<void> {
+    const ended = await manager.query<{ delegation_grant_id: string | null }[]>(
+      `WITH free AS (SELECT g.id FROM consent_grants g WHERE ${condition} AND g.revoked_at IS NULL ORDER BY g.id FOR NO KEY UPDATE ${skipsLocked ? 'SKIP LOCKED' : ''}),
+       ended AS (UPDATE consent_grants g SET revoked_at = $1 FROM free WHERE g.id = free.id RETURNING g.delegation_grant_id)
+       SELECT delegation_grant_id FROM ended WHERE delegation_grant_id IS NOT NULL`, [nowDate(), ...values]);
+    if (ended.length > 0) await this.delegations.revokeEach(manager, ended.map(({ delegation_grant_id: id }) => id!));
   }
 
   private async insert(manager: EntityManager, { delegate: _delegate, ...consent }: NewConsent, details: Details): Promise<void> {

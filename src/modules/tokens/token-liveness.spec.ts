@@ -3,7 +3,7 @@ import { epochSeconds, now, useClock } from '../../kernel/clock.js';
 import { newId, type TokenId } from '../../kernel/ids.js';
 import { AuditLog } from '../audit/audit-log.service.js';
 import { TokenLedger } from './token-ledger.service.js';
-import { DEATHS, LIVENESS_JOINS, refusedBecause, standingOfAll, type Death } from './token-liveness.js';
+import { DEATHS, judgedColumns, LIVENESS_JOINS, refusedBecause, standingOfAll, standingOfRows, type Death } from './token-liveness.js';
 import { tokenRecord, type Issuance, type TokenRecord } from './token-record.js';
 
 /** An organization with a person, who consented to a client, and with an agent. */
@@ -78,10 +78,11 @@ describe('whether a token is alive', () => {
     await ledger.commit(record.row, record.event);
     return record;
   };
-  /** Asked of the token alone, and of many at once: that has to be the same. */
+  /** Asked of the token alone, of many at once, and of rows that are at hand: that has to be the same. */
   const deathOf = async ({ tokenId }: Pick<TokenRecord, 'tokenId'>) => {
     const { dead } = (await ledger.standing(tokenId))!;
     expect(await sql(`WITH asked AS (SELECT unnest($1::uuid[]) AS token_id), ${standingOfAll('asked', 'to_timestamp($2)')} SELECT dead FROM standing`, [tokenId], epochSeconds())).toEqual([{ dead }]);
+    expect(await sql(`WITH asked AS (SELECT ${judgedColumns('t')} FROM tokens t WHERE t.token_id = ANY ($1)), ${standingOfRows('asked', 'to_timestamp($2)')} SELECT dead FROM standing`, [tokenId], epochSeconds())).toEqual([{ dead }]);
     return dead;
   };
   const refusal = (reason: Death) => expect.objectContaining({ code: 'row_refused', details: { reason } });
@@ -129,6 +130,10 @@ describe('whether a token is alive', () => {
     ['the client waits for its activation', 'agent', 'client_inactive', (of) => sql(`UPDATE clients SET status = 'pending' WHERE id = $1`, of.agent)],
     ['the client is gone', 'person', 'client_inactive', (of) => sql('DELETE FROM clients WHERE id = $1', of.client)],
     ['the organization is suspended', 'agent', 'organization_inactive', (of) => sql(`UPDATE organizations SET status = 'suspended' WHERE id = $1`, of.organization)],
+    ['all that the organization issued so far was ended', 'agent', 'issued_before_cutoff', (of) => sql('UPDATE organizations SET tokens_not_before = $2 WHERE id = $1', of.organization, new Date(now() + 1000))],
+    ['all that goes back to a sign-in before was ended in the organization', 'person', 'issued_before_cutoff', (of) => sql('UPDATE organizations SET tokens_not_before = $2 WHERE id = $1', of.organization, new Date(now() - 30_000))],
+    ['all that goes back to a sign-in before was ended for the client', 'person', 'issued_before_cutoff', (of) => sql('UPDATE clients SET tokens_not_before = $2 WHERE id = $1', of.client, new Date(now() - 30_000))],
+    ['all that the agent got so far was ended', 'delegate', 'issued_before_cutoff', (of) => sql('UPDATE clients SET tokens_not_before = $2 WHERE id = $1', of.agent, new Date(now() + 1000))],
     ['the person is disabled', 'person', 'subject_inactive', (of) => sql(`UPDATE users SET status = 'disabled' WHERE id = $1`, of.user)],
     ['the person is gone', 'person', 'subject_inactive', (of) => sql('DELETE FROM users WHERE id = $1', of.user)],
     ['the person left the organization', 'person', 'subject_inactive', (of) => sql('DELETE FROM memberships WHERE user_id = $1', of.user)],

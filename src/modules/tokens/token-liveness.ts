@@ -7,7 +7,8 @@ import { delegationIsDead } from '../delegation/delegation-liveness.js';
 
 /** The reasons, in the order in which they are looked at. */
 export const DEATHS = [
-  'token_revoked', 'token_expired', 'client_inactive', 'organization_inactive', 'subject_inactive', 'consent_revoked', 'delegation_over', 'task_cancelled', 'ancestor_inactive',
+  'token_revoked', 'token_expired', 'client_inactive', 'organization_inactive', 'issued_before_cutoff', 'subject_inactive', 'consent_revoked', 'delegation_over', 'task_cancelled',
+  'ancestor_inactive',
 ] as const;
 
 export type Death = (typeof DEATHS)[number];
@@ -46,10 +47,34 @@ export function deadBecause(at: string): string {
  * @param set name of a relation before it, with their ids as `token_id`
  */
 export function standingOfAll(set: string, at: string): string {
+  return judging(tokensById(`(SELECT token_id FROM ${set} UNION SELECT unnest(lower.ancestors) FROM ${tokensById(`(SELECT token_id FROM ${set})`, 'lower')})`, 't'), set, at);
+}
+
+/** What of a row is needed to judge it, and to say whose it is. */
+const JUDGED_COLUMNS = [
+  'token_id', 'ancestors', 'organization_id', 'client_id', 'user_id', 'agent_id', 'consent_grant_id', 'delegation_grant_id', 'task_id', 'kind', 'revoked_at', 'expires_at', 'issued_at', 'authenticated_at',
+] as const;
+
+/** SQL of these columns of the token under this alias. */
+export function judgedColumns(token: string): string {
+  return JUDGED_COLUMNS.map((column) => `${token}.${column}`).join(', ');
+}
+
+/**
+ * The same of rows that are at hand: for very many, which are not looked up one by one again.
+ *
+ * @param set name of a relation before it, with `judgedColumns`, each token once
+ */
+export function standingOfRows(set: string, at: string): string {
+  return `higher AS (
+    SELECT DISTINCT up.id FROM ${set} lower CROSS JOIN LATERAL unnest(lower.ancestors) AS up (id) WHERE NOT EXISTS (SELECT FROM ${set} known WHERE known.token_id = up.id)),
+  ${judging(`(SELECT ${judgedColumns('known')} FROM ${set} known UNION ALL SELECT ${judgedColumns('upper')} FROM ${tokensById('(SELECT id FROM higher)', 'upper')}) t`, set, at)}`;
+}
+
+/** @param rows SQL of the tokens `t` of the set, and of all that stands above them */
+function judging(rows: string, set: string, at: string): string {
   return `judged AS MATERIALIZED (
-    SELECT t.token_id, t.ancestors, CASE ${ownDeaths(at)} END AS own_death, ${endsWhatIsBelow('t', '', at)} AS ends_below
-    FROM ${tokensById(`(SELECT token_id FROM ${set} UNION SELECT unnest(lower.ancestors) FROM ${tokensById(`(SELECT token_id FROM ${set})`, 'lower')})`, 't')}
-    ${LIVENESS_JOINS}),
+    SELECT t.token_id, t.ancestors, CASE ${ownDeaths(at)} END AS own_death, ${endsWhatIsBelow('t', '', at)} AS ends_below FROM ${rows} ${LIVENESS_JOINS}),
   fallen AS MATERIALIZED (
     SELECT DISTINCT lower.token_id FROM judged lower CROSS JOIN LATERAL unnest(lower.ancestors) AS up (id) LEFT JOIN judged above ON above.token_id = up.id
     WHERE above.token_id IS NULL OR above.ends_below),
@@ -64,6 +89,7 @@ function ownDeaths(at: string): string {
     WHEN t.expires_at <= ${at} THEN 'token_expired'
     WHEN ${clientIsInactive('')} THEN 'client_inactive'
     WHEN ${organizationIsInactive('')} THEN 'organization_inactive'
+    WHEN ${isBeforeCutoff('t', '')} THEN 'issued_before_cutoff'
     WHEN ${subjectIsInactive('t', '')} THEN 'subject_inactive'
     WHEN ${consentIsRevoked('t', '')} THEN 'consent_revoked'
     WHEN ${delegationIsOver('t', '', at)} THEN 'delegation_over'
@@ -73,7 +99,7 @@ function ownDeaths(at: string): string {
 /** Does everything that descends from this token end with it? (It may have expired: what it was renewed to goes on.) */
 function endsWhatIsBelow(token: string, prefix: string, at: string): string {
   return `(${token}.revoked_at IS NOT NULL OR ${clientIsInactive(prefix)} OR ${organizationIsInactive(prefix)}
-    OR ${subjectIsInactive(token, prefix)} OR ${consentIsRevoked(token, prefix)} OR ${delegationIsOver(token, prefix, at)} OR ${taskIsCancelled(prefix)})`;
+    OR ${isBeforeCutoff(token, prefix)} OR ${subjectIsInactive(token, prefix)} OR ${consentIsRevoked(token, prefix)} OR ${delegationIsOver(token, prefix, at)} OR ${taskIsCancelled(prefix)})`;
 }
 
 /**
@@ -107,6 +133,18 @@ function clientIsInactive(prefix: string): string {
 
 function organizationIsInactive(prefix: string): string {
   return `${prefix}o.status IS DISTINCT FROM 'active'`;
+}
+
+/**
+ * Everything of an organization, or of a client in it, can be ended that goes back to before one moment (`TokenCutoffs`): a token by
+ * when it was issued, and one that speaks for a person by when they signed in, so that no code, session or refresh token brings it back.
+ */
+export function goesBackBefore(token: string, moment: string): string {
+  return `coalesce(${token}.authenticated_at, ${token}.issued_at) < ${moment}`;
+}
+
+function isBeforeCutoff(token: string, prefix: string): string {
+  return goesBackBefore(token, `greatest(${prefix}o.tokens_not_before, ${prefix}c.tokens_not_before)`);
 }
 
 /**

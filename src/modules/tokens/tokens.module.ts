@@ -39,6 +39,7 @@ import { OwnConsents } from './own-consents.service.js';
 import { QuickStartController } from './quick-start.controller.js';
 import { QuickStartRegistration } from './quick-start-registration.service.js';
 import { StatusEntries } from './status-entries.service.js';
+import { TokenCutoffs } from './token-cutoffs.service.js';
 import { TokenDirectory } from './token-directory.service.js';
 import { TokenEndings } from './token-endings.service.js';
 import { TokenIssuer } from './token-issuer.service.js';
@@ -46,6 +47,7 @@ import { TokenLedger } from './token-ledger.service.js';
 import { TokenLineage } from './token-lineage.service.js';
 import { TokenRenewal } from './token-renewal.service.js';
 import { TokenRevocation } from './token-revocation.service.js';
+import { TokenSweeps } from './token-sweeps.service.js';
 import { TokenTools } from './token-tools.service.js';
 import { TokenVerifier } from './token-verifier.service.js';
 
@@ -55,11 +57,11 @@ import { TokenVerifier } from './token-verifier.service.js';
   imports: [LimitsModule, OrganizationsModule, UsersModule, ScopesModule, ResourcesModule, ClientsModule, AgentsModule, PoliciesModule, ToolsModule, DelegationModule, TasksModule, TypeOrmModule.forFeature([ConsentGrant, LedgerToken])],
   controllers: [QuickStartController, AgentTokensController, OrganizationSwitchController, ConsentsController],
   providers: [
-    TokenLedger, LedgerUpkeep, StatusEntries, TokenVerifier, TokenIssuer, TokenRevocation, TokenEndings, TokenDirectory, TokenLineage, OnBehalf, ExchangeAuthority, GrantedTokens, IssuancePolicies, IssuanceLimits,
+    TokenLedger, LedgerUpkeep, StatusEntries, TokenVerifier, TokenIssuer, TokenRevocation, TokenEndings, TokenCutoffs, TokenSweeps, TokenDirectory, TokenLineage, OnBehalf, ExchangeAuthority, GrantedTokens, IssuancePolicies, IssuanceLimits,
     IssuanceReplay, TokenTools, ConsentGrants, ConsentUpkeep, OwnConsents, OwnApi,
     ClientTokens, QuickStartRegistration, AgentPasswordCheck, AgentLogin, AgentPasswordChange, TokenRenewal, AgentTokens, CallerDescription, OrganizationSwitch,
     { provide: CallerAuthenticator, useClass: AccessTokenAuthenticator },
   ],
-  exports: [TokenLedger, StatusEntries, TokenVerifier, TokenIssuer, TokenRevocation, TokenDirectory, TokenLineage, OnBehalf, ExchangeAuthority, GrantedTokens, IssuancePolicies, TokenTools, ConsentGrants, CallerAuthenticator],
+  exports: [TokenLedger, StatusEntries, TokenVerifier, TokenIssuer, TokenRevocation, TokenCutoffs, TokenSweeps, TokenDirectory, TokenLineage, OnBehalf, ExchangeAuthority, GrantedTokens, IssuancePolicies, TokenTools, ConsentGrants, CallerAuthenticator],
 })
 export class TokensModule {}

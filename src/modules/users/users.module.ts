@@ -21,6 +21,6 @@ import { UsersService } from './users.service.js';
   imports: [OrganizationsModule, TypeOrmModule.forFeature([User, SignInSource, Organization, Membership])],
   controllers: [AccountController, UsersController, MembersController],
   providers: [UsersService, SignIn, SignInThrottle, SignInUpkeep, PasswordsService, AccountService, MembersService, UserAdministration],
-  exports: [UsersService, SignIn, SignInThrottle, PasswordsService, AccountService],
+  exports: [UsersService, SignIn, SignInThrottle, PasswordsService, AccountService, UserAdministration],
 })
 export class UsersModule {}

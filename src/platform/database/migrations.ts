@@ -9,6 +9,7 @@ import { AddLaunchReason1764700000000 } from '../../../migrations/1764700000000-
 import { ProveAudit1764800000000 } from '../../../migrations/1764800000000-prove-audit.js';
 import { IndexAuditParties1764900000000 } from '../../../migrations/1764900000000-index-audit-parties.js';
 import { CreateStatusLists1765100000000 } from '../../../migrations/1765100000000-create-status-lists.js';
+import { AddTokenCutoffs1765200000000 } from '../../../migrations/1765200000000-add-token-cutoffs.js';
 import { CreateLimits1765300000000 } from '../../../migrations/1765300000000-create-limits.js';
 
 /** Every migration, oldest first. A released one is never edited. */
@@ -24,5 +25,6 @@ export const migrations = [
   ProveAudit1764800000000,
   IndexAuditParties1764900000000,
   CreateStatusLists1765100000000,
+  AddTokenCutoffs1765200000000,
   CreateLimits1765300000000,
 ];
