@@ -25,6 +25,7 @@ const TAGS = {
   policies: 'Rules about who may do what, when; why they decide as they do, and what another one would change.',
   users: 'People; your own account, and what you have allowed applications and agents to do.',
   organizations: 'Tenants, their members, and the enrolment of agents.',
+  signals: 'OpenID Shared Signals 1.0: whoever accepts tokens of this server is told here that they ended.',
   audit: 'Who did what, for whom, and why it was allowed or refused.',
   admin: 'Tokens and signing keys, for those who run the server.',
   demo: 'A protected API to try a token on. Not there in production.',

@@ -9,6 +9,7 @@ import { AddLaunchReason1764700000000 } from '../../../migrations/1764700000000-
 import { ProveAudit1764800000000 } from '../../../migrations/1764800000000-prove-audit.js';
 import { IndexAuditParties1764900000000 } from '../../../migrations/1764900000000-index-audit-parties.js';
 import { CreateLimits1765300000000 } from '../../../migrations/1765300000000-create-limits.js';
+import { CreateSignals1765400000000 } from '../../../migrations/1765400000000-create-signals.js';
 
 /** Every migration, oldest first. A released one is never edited. */
 export const migrations = [
@@ -23,4 +24,5 @@ export const migrations = [
   ProveAudit1764800000000,
   IndexAuditParties1764900000000,
   CreateLimits1765300000000,
+  CreateSignals1765400000000,
 ];
