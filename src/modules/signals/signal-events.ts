@@ -14,7 +14,7 @@ export const STREAM_UPDATED = 'https://schemas.openid.net/secevent/ssf/event-typ
 /** What a receiver can ask for. The two others come with every stream. */
 export const EVENTS_SUPPORTED: readonly string[] = [SESSION_REVOKED, TOKEN_CLAIMS_CHANGE];
 
-type Json = { readonly [member: string]: JsonValue };
+type Json = Readonly<Record<string, JsonValue>>;
 
 /** RFC 9493, and the complex subjects of Shared Signals 1.0 section 3.3: every member of one narrows it. */
 export type SubjectIdentifier = Json & { readonly format: string };

@@ -132,6 +132,7 @@ export class SignalStreams {
   async delete(caller: Caller, id: string): Promise<void> {
     await this.changing(caller, id, async (manager, stream) => {
       await manager.delete(SignalStream, { id: stream.id });
+      await notifyChanged(manager, 'signal_stream', stream.id);
       await this.record(manager, caller, 'signal_stream.deleted', stream, { method: stream.method, endpoint_url: stream.endpointUrl });
     });
   }
