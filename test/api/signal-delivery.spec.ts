@@ -153,3 +153,38 @@ describe('signals of a server that is killed', () => {
     expect((await call(servers[1]!, 'GET', `/ssf/v1/status?stream_id=${stream.stream_id}`, { token: receiver.token })).body).toMatchObject({ status: 'enabled' });
   });
 });
+
+describe.runIf(process.env['TEST_DATABASE_URL'])('signals of two nodes', () => {
+  const servers: TestServer[] = [];
+  let receiving: PushReceiver;
+
+  beforeAll(async () => {
+    servers.push(await startServer());
+    servers.push(await startServer({ beside: servers[0]! }));
+    receiving = await PushReceiver.open();
+  });
+  afterAll(async () => {
+    for (const server of [...servers].reverse()) await server.stop();
+    await receiving.close();
+  });
+
+  it('are sent by one of them: each arrives once, in the order of the log, wherever it ended, and wakes a receiver that waits at the other', async () => {
+    const [one, other] = servers as [TestServer, TestServer];
+    const receiver = await receiverOf(one);
+    await makeStream(one, receiver, pushTo(receiving.url));
+    const polled = await makeStream(other, receiver);
+    const { clientId, clientSecret } = await registerAgent(one);
+    const basic: [string, string] = [clientId, clientSecret];
+    const waiting = poll(other, receiver, polled, {});
+    const revoked: string[] = [];
+    for (let count = 0; count < 30; count += 1) {
+      const server = count % 2 === 0 ? one : other;
+      const token = await issue(server, basic, { scope: 'weather:read' });
+      expect((await post(server, '/api/oauth/revoke', { token }, { basic })).status).toBe(200);
+      revoked.push(tokenIdOf(token));
+    }
+    await until('all have arrived', () => receiving.tokens.length >= revoked.length);
+    expect((await receiving.sets(receiver.verify)).map(({ sub_id: { jti } }) => jti)).toEqual(revoked);
+    expect(Object.keys((await waiting).body.sets).length).toBeGreaterThan(0);
+  });
+});

@@ -1,4 +1,7 @@
 import { DataSource } from 'typeorm';
+import { vi } from 'vitest';
+import { SignalReader } from '../../src/modules/signals/signal-reader.service.js';
+import { TokenEndings } from '../../src/modules/tokens/token-endings.service.js';
 import { call, introspect, post } from '../support/api.js';
 import { startApplication, type TestApplication } from '../support/application.js';
 import { CALLBACK, registerClient } from '../support/clients.js';
@@ -113,6 +116,28 @@ describe('shared signals', () => {
       expect(new Set(sets.map(({ sub_id: subject }) => JSON.stringify(subject))).size).toBe(1);
       expect(idsOf(sets).sort()).toEqual([root, ...children].map(tokenIdOf).sort());
     });
+  });
+
+  // The embedded database goes through with whatever it began.
+  it.runIf(process.env['TEST_DATABASE_URL'])('is told of without its tokens when they take too long to find, and nothing else waits for it', async () => {
+    const reader = server.inside(SignalReader);
+    const endings = server.inside(TokenEndings);
+    const [patience, find] = [reader.patienceMs, endings.tokensEndedWith.bind(endings)];
+    const stream = await makeStream(server, receiver);
+    const by = await makeAgent(server);
+    const slow = vi.spyOn(endings, 'tokensEndedWith').mockImplementationOnce(async (manager, ...rest) => {
+      await manager.query('SELECT pg_sleep(10)');
+      return find(manager, ...rest);
+    });
+    reader.patienceMs = 2000;
+    try {
+      const [first, second] = [await revokeOne(server, by), await revokeOne(server, by)];
+      const sets = await pollAll(server, receiver, stream, 2);
+      expect(sets.map((set) => [set.sub_id['jti'], payloadOf(set)['token_ids'], payloadOf(set)['token_ids_complete']])).toEqual([[first, [], false], [second, [second], undefined]]);
+    } finally {
+      reader.patienceMs = patience;
+      slow.mockRestore();
+    }
   });
 
   /** A person delegates to an agent, which hands on to another; tokens of each, one exchanged for another one's. */

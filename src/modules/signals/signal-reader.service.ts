@@ -12,6 +12,9 @@ const MOST_EVENTS = 20;
 /** Where the reader stands is written down this often when there was nothing to tell. */
 const STEP = 1000;
 
+/** PostgreSQL's query_canceled. */
+const STATEMENT_TIMED_OUT = '57014';
+
 interface OpenStream {
   readonly id: string;
   readonly organizationId: string;
@@ -32,7 +35,12 @@ export interface ReaderState {
  */
 @Injectable()
 export class SignalReader {
-  constructor(private readonly dataSource: DataSource, private readonly endings: TokenEndings, private readonly queue: SignalQueue, private readonly config: Config) {}
+  /** How long it may take to find out what ended with one event: less than the database, and we, have patience for a statement. */
+  patienceMs: number;
+
+  constructor(private readonly dataSource: DataSource, private readonly endings: TokenEndings, private readonly queue: SignalQueue, private readonly config: Config) {
+    this.patienceMs = Math.ceil(config.databaseTimeoutMs * 0.6);
+  }
 
   async state(): Promise<ReaderState> {
     const [state] = await this.dataSource.query<ReaderState[]>(
@@ -75,7 +83,7 @@ export class SignalReader {
       if (listening.length === 0) continue;
       const ended = await this.endedTokens(manager, event, signal);
       const perOrganization = new Map<string, string[]>();
-      for (const { id, organizationId } of ended ?? []) {
+      for (const { id, organizationId } of ended?.tokens ?? []) {
         const ids = perOrganization.get(organizationId);
         if (ids) ids.push(id);
         else perOrganization.set(organizationId, [id]);
@@ -84,15 +92,27 @@ export class SignalReader {
         const isAtHome = stream.organizationId === event.organization_id;
         const ids = perOrganization.get(stream.organizationId) ?? [];
         if (!isAtHome && ids.length === 0) continue;
-        const claims = securityEvents(signal, event, this.config.issuer, isAtHome, ended && { ids, areAll: ended.length < MOST_TOKENS });
+        const claims = securityEvents(signal, event, this.config.issuer, isAtHome, ended && { ids, areAll: ended.areAll });
         if (claims.length > 0) await this.queue.append(manager, stream, claims);
       }
     }
   }
 
-  private async endedTokens(manager: EntityManager, event: LoggedEvent, { endedBy }: Signal): Promise<EndedToken[] | undefined> {
+  /** Which tokens ended, and whether these are all. What takes too long to find out is told without them: nothing else must wait for it. */
+  private async endedTokens(manager: EntityManager, event: LoggedEvent, { endedBy }: Signal): Promise<{ readonly tokens: readonly EndedToken[]; readonly areAll: boolean } | undefined> {
     if (!endedBy) return undefined;
-    return this.endings.tokensEndedWith(manager, endedBy, Date.parse(event.time), endedBy.staysInside ? event.organization_id : null, MOST_TOKENS);
+    try {
+      const tokens = await manager.transaction(async (within) => {
+        await within.query(`SET LOCAL statement_timeout = ${this.patienceMs}`);
+        const found = await this.endings.tokensEndedWith(within, endedBy, Date.parse(event.time), endedBy.staysInside ? event.organization_id : null, MOST_TOKENS);
+        await within.query('SET LOCAL statement_timeout TO DEFAULT');
+        return found;
+      });
+      return { tokens, areAll: tokens.length < MOST_TOKENS };
+    } catch (error) {
+      if ((error as { code?: string }).code !== STATEMENT_TIMED_OUT) throw error;
+      return { tokens: [], areAll: false };
+    }
   }
 }
 

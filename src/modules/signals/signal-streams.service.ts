@@ -13,7 +13,7 @@ import { STREAM_UPDATED, VERIFICATION } from './signal-events.js';
 import { SignalQueue } from './signal-queue.service.js';
 import { SignalStream, type DeliveryMethod, type SignalStreamId, type StreamStatus } from './signal-stream.entity.js';
 import {
-  endpointNotYours, endpointRefused, endpointRequired, receiverRequired, signalStreamDisabled, signalStreamNotFound, tooManySignalStreams, verificationTooSoon,
+  endpointNotYours, endpointRefused, endpointRequired, receiverRequired, signalStreamDisabled, signalStreamNotFound, tooManySignalStreams, tooManyStreamsOfOrganization, verificationTooSoon,
 } from './signals.errors.js';
 
 const MOST_OF_CLIENT = 5;
@@ -55,7 +55,7 @@ export class SignalStreams {
     private readonly audit: AuditLog,
   ) {}
 
-  /** @throws DomainError `receiver_required`, `endpoint_required`, `endpoint_refused`, `endpoint_not_yours`, `too_many_signal_streams` */
+  /** @throws DomainError `receiver_required`, `endpoint_required`, `endpoint_refused`, `endpoint_not_yours`, `too_many_signal_streams`, `too_many_streams_here` */
   async create(caller: Caller, settings: StreamSettings): Promise<SignalStream> {
     if (caller.kind === 'user' || caller.act !== undefined) throw receiverRequired();
     const id = newId<SignalStreamId>();
@@ -64,8 +64,8 @@ export class SignalStreams {
     return this.dataSource.transaction(async (manager) => {
       // One at a time, or several would count the same.
       await manager.query('SELECT FROM organizations WHERE id = $1 FOR NO KEY UPDATE', [caller.organizationId]);
-      if (await manager.countBy(SignalStream, { clientId: caller.clientId, organizationId: caller.organizationId }) >= MOST_OF_CLIENT) throw tooManySignalStreams(MOST_OF_CLIENT, 'client');
-      if (await manager.countBy(SignalStream, { organizationId: caller.organizationId }) >= MOST_OF_ORGANIZATION) throw tooManySignalStreams(MOST_OF_ORGANIZATION, 'organization');
+      if (await manager.countBy(SignalStream, { clientId: caller.clientId, organizationId: caller.organizationId }) >= MOST_OF_CLIENT) throw tooManySignalStreams(MOST_OF_CLIENT);
+      if (await manager.countBy(SignalStream, { organizationId: caller.organizationId }) >= MOST_OF_ORGANIZATION) throw tooManyStreamsOfOrganization(MOST_OF_ORGANIZATION);
       const stream = manager.create(SignalStream, {
         id, organizationId: caller.organizationId, clientId: caller.clientId, description: settings.description ?? null, eventsRequested: settings.eventsRequested ?? null, ...delivery,
         status: 'enabled', statusReason: null, firstSequence: await endOfLog(manager), failures: 0, lastError: null, lastDeliveredAt: null, verificationAskedAt: null,

@@ -6,8 +6,11 @@ export const signalStreamNotFound = () =>
 export const receiverRequired = () =>
   new DomainError('forbidden', 'receiver_required', 'A stream belongs to the client that receives it: make it with a token that the client got for itself.');
 
-export const tooManySignalStreams = (most: number, whose: 'client' | 'organization') =>
-  new DomainError('conflict', 'too_many_signal_streams', whose === 'client' ? `A client has at most ${most} streams; end one first.` : `An organization has at most ${most} streams; end one first.`);
+export const tooManySignalStreams = (most: number) =>
+  new DomainError('conflict', 'too_many_signal_streams', `A client has at most ${most} streams; end one first.`);
+
+export const tooManyStreamsOfOrganization = (most: number) =>
+  new DomainError('conflict', 'too_many_streams_here', `An organization has at most ${most} streams; end one first.`);
 
 export const endpointRefused = (objection: string) =>
   new DomainError('invalid', 'endpoint_refused', `Nothing is sent to this endpoint_url: it ${objection}.`);
