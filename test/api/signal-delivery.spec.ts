@@ -92,7 +92,7 @@ describe('shared signals', () => {
       if (method === 'poll') {
         const { body } = await poll(server, receiver, stream, {});
         const [jti] = Object.keys(body.sets);
-        expect((await poll(server, receiver, stream, { setErrs: { [jti!]: { err: 'invalid_request', description: 'not for us' } }, returnImmediately: true })).body.sets).toEqual({});
+        expect((await poll(server, receiver, stream, { setErrs: { [jti!.toUpperCase()]: { err: 'invalid_request', description: 'not for us' } }, returnImmediately: true })).body.sets).toEqual({});
       }
       await until('the refusal is on record', async () => (await trail('signal.refused')).some(({ details }) => (details as { stream_id: string }).stream_id === stream.stream_id));
       const [record] = (await trail('signal.refused')).slice(-1);

@@ -87,7 +87,7 @@ export function typOf(token: string): string | undefined {
 }
 
 /** Waits for something to become true, as long as a slow machine takes. */
-export async function until(what: string, isSo: () => boolean | Promise<boolean>, patience = 30_000): Promise<void> {
+export async function until(what: string, isSo: () => boolean | Promise<boolean>, patience = 120_000): Promise<void> {
   const deadline = Date.now() + patience;
   while (!await isSo()) {
     if (Date.now() > deadline) throw new Error(`it did not come to be: ${what}`);

@@ -8,7 +8,7 @@ import { CallerAuthenticator } from '../../platform/http/caller-authenticator.js
 import type { Caller } from '../../platform/http/caller.js';
 import { Metrics } from '../../platform/metrics/metrics.js';
 import { SignalQueue, type WaitingSet } from './signal-queue.service.js';
-import { SignalRefusals, type RefusedSet } from './signal-refusals.service.js';
+import { SignalRefusals } from './signal-refusals.service.js';
 import type { SignalStream } from './signal-stream.entity.js';
 import { streamNotPolled } from './signals.errors.js';
 
@@ -85,12 +85,9 @@ export class SignalPoll {
 
   private async acknowledge(caller: Caller, stream: SignalStream, { ack = [], setErrs = {} }: PollRequest): Promise<void> {
     const taken = await this.queue.take(this.dataSource, stream.id, ack.filter(isId));
-    for (let count = 0; count < taken.length; count += 1) this.metrics.signalSent('taken');
-    const refused = await this.queue.take(this.dataSource, stream.id, Object.keys(setErrs).filter(isId));
-    if (refused.length === 0) return;
-    for (let count = 0; count < refused.length; count += 1) this.metrics.signalSent('refused');
-    await this.refusals.record({ kind: caller.kind, id: caller.subject, client_id: caller.clientId }, stream,
-      refused.map(({ jti, txn }): RefusedSet => ({ jti, txn, code: setErrs[jti]!.err, ...(setErrs[jti]!.description !== undefined && { description: setErrs[jti]!.description }) })));
+    this.metrics.signalSent('taken', taken.length);
+    const refused = Object.entries(setErrs).filter(([jti]) => isId(jti)).map(([jti, { err, description }]) => ({ jti: jti.toLowerCase(), code: err, ...(description !== undefined && { description }) }));
+    this.metrics.signalSent('refused', await this.refusals.refuse({ kind: caller.kind, id: caller.subject, client_id: caller.clientId }, stream, refused));
   }
 
   private answerWith(found: readonly WaitingSet[], limit: number): PollAnswer {

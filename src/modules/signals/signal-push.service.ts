@@ -9,8 +9,8 @@ import { SignalRefusals } from './signal-refusals.service.js';
 import { authorizationContext } from './signal-streams.service.js';
 
 /** One node at a time sends on a stream, for so long; what is under way when this has passed is the last. */
-const LEASE_SECONDS = 30;
-const TURN_MS = 20_000;
+const LEASE_SECONDS = 15;
+const TURN_MS = 8000;
 const MOST_STREAMS_AT_ONCE = 16;
 const FIRST_PAUSE_SECONDS = 1;
 const LONGEST_PAUSE_SECONDS = 60;
@@ -59,7 +59,8 @@ export class SignalPush {
        WHERE s.method = 'push' AND c.status = 'active' AND s.next_attempt_at <= now() AND s.leased_until <= now() AND s.id <> ALL ($1::uuid[])
          AND EXISTS (SELECT FROM signal_sets q WHERE q.stream_id = s.id AND (s.status = 'enabled' OR q.is_notice))
        ORDER BY s.next_attempt_at LIMIT ${room}`, [[...this.running.keys()]]);
-    for (const { id } of due) {
+    // Asked again: it may have been closed meanwhile.
+    for (const { id } of this.isClosed ? [] : due) {
       const turn = this.turn(id).finally(() => this.running.delete(id));
       this.running.set(id, turn);
     }
@@ -97,8 +98,8 @@ export class SignalPush {
         this.metrics.signalSent(outcome.kind);
         if (outcome.kind === 'failed') failure = outcome;
         else {
-          const [taken] = await this.queue.take(this.dataSource, id, [set.jti]);
-          if (outcome.kind === 'refused' && taken) await this.refusals.record({ kind: 'system' }, stream, [{ ...taken, ...outcome }]);
+          if (outcome.kind === 'refused') await this.refusals.refuse({ kind: 'system' }, stream, [{ jti: set.jti, ...outcome }]);
+          else await this.queue.take(this.dataSource, id, [set.jti]);
           sent += 1;
         }
       }

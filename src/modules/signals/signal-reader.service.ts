@@ -57,10 +57,9 @@ export class SignalReader {
     const [reader] = await manager.query<{ sequence: string; size: string }[]>(
       `SELECT r.sequence, h.size FROM audit_readers r, audit_heads h WHERE r.reader = 'signals' AND h.log = 'main' FOR UPDATE OF r SKIP LOCKED`);
     if (!reader) return false;
-    // Held, so that none ends while something is put on its queue.
     const streams = await manager.query<OpenStream[]>(
       `SELECT s.id, s.organization_id AS "organizationId", s.events_requested AS "eventsRequested", s.first_sequence AS "firstSequence"
-       FROM signal_streams s JOIN clients c ON c.id = s.client_id WHERE s.status <> 'disabled' AND c.status <> 'deactivated' ORDER BY s.id FOR KEY SHARE OF s`);
+       FROM signal_streams s JOIN clients c ON c.id = s.client_id WHERE s.status <> 'disabled' AND c.status <> 'deactivated' ORDER BY s.id`);
     if (streams.length === 0) return false;
     const [stood, size] = [Number(reader.sequence), Number(reader.size)];
     const first = Math.max(stood, Math.min(...streams.map(({ firstSequence }) => Number(firstSequence))));

@@ -38,8 +38,7 @@ export class SignalTransmitter implements OnApplicationBootstrap, BeforeApplicat
   async beforeApplicationShutdown(): Promise<void> {
     this.isClosed = true;
     this.endPause();
-    await this.loop;
-    await this.push.close();
+    await Promise.all([this.loop, this.push.close()]);
   }
 
   private wake(): void {

@@ -36,12 +36,18 @@ describe('what is sent to an address that a caller named', () => {
       await expect(development.post(target, {}, '')).rejects.toThrow(/^the address /);
     });
 
-  it('is held to where a name leads, and not to how it is written', async () => {
-    const name = 'localhost.localdomain';
-    expect(development.objectionTo(`https://${name}/`)).toBeUndefined();
-    // Whether or not the machine knows the name: nothing of it is reached.
-    await expect(development.post(`https://${name}/`, {}, '')).rejects.toThrow(/special use|ENOTFOUND|EAI_AGAIN/);
-  });
+  it.each<[string, string[]]>([['to this machine', ['127.0.0.1']], ['to a public address and to this machine', ['8.8.8.8', '127.0.0.1']], ['to this machine, mapped', ['::ffff:127.0.0.1']], ['nowhere', []]])(
+    'is not sent where a name leads %s, however harmless the name', async (_where, addresses) => {
+      let connections = 0;
+      server.on('connection', () => { connections += 1; });
+      const outbound = new Outbound({ isProduction: true } as Config);
+      outbound.resolve = (_hostname, _options, callback) => { callback(null, addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }))); };
+      const target = `https://harmless.example:${new URL(url).port}/`;
+      expect(outbound.objectionTo(target)).toBeUndefined();
+      await expect(outbound.post(target, {}, '')).rejects.toThrow('the name leads to an address of special use');
+      expect(connections).toBe(0);
+      outbound.onApplicationShutdown();
+    });
 
   it('does not follow a redirect', async () => {
     let asked = 0;

@@ -1,4 +1,4 @@
-import { lookup, type LookupAddress } from 'node:dns';
+import { lookup, type LookupAddress, type LookupOptions } from 'node:dns';
 import { Agent as PlainAgent, request as plainRequest, type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { Agent as SecureAgent, request as secureRequest } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
@@ -13,6 +13,8 @@ const LONGEST_ANSWER = 16 * 1024;
 /** To one host. */
 const MOST_CONNECTIONS = 8;
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
+
+type Resolver = (hostname: string, options: LookupOptions, callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void) => void;
 
 export interface OutboundAnswer {
   readonly status: number;
@@ -34,6 +36,8 @@ export class Outbound implements OnApplicationShutdown {
   private readonly secure = new SecureAgent({ keepAlive: true, maxSockets: MOST_CONNECTIONS, timeout: TIMEOUT_MS });
   private readonly plain = new PlainAgent({ keepAlive: true, maxSockets: MOST_CONNECTIONS, timeout: TIMEOUT_MS });
   private readonly allowsLoopbackHttp: boolean;
+  /** How names are resolved: as the system does. */
+  resolve: Resolver = (hostname, options, callback) => { lookup(hostname, { ...options, all: true }, callback); };
 
   constructor(config: Config) {
     this.allowsLoopbackHttp = !config.isProduction;
@@ -59,7 +63,7 @@ export class Outbound implements OnApplicationShutdown {
     const url = new URL(target);
     const options: RequestOptions = {
       method: 'POST', headers: { ...headers, 'content-length': Buffer.byteLength(body) }, signal: AbortSignal.timeout(TIMEOUT_MS),
-      ...(this.isOwnMachine(url) ? { agent: this.plain } : { agent: this.secure, lookup: publicLookup }),
+      ...(this.isOwnMachine(url) ? { agent: this.plain } : { agent: this.secure, lookup: this.publicLookup }),
     };
     return answerTo((url.protocol === 'http:' ? plainRequest : secureRequest)(url, options), body);
   }
@@ -69,24 +73,25 @@ export class Outbound implements OnApplicationShutdown {
     this.plain.destroy();
   }
 
+  /** Fails when any address that the name stands for is of special use. What it answers is what is connected to. */
+  private readonly publicLookup: LookupFunction = (hostname, options, callback) => {
+    this.resolve(hostname, options, (error, addresses) => {
+      if (error) callback(error, '');
+      else if (addresses.length === 0 || addresses.some(({ address }) => isSpecialUse(address))) callback(new Error('the name leads to an address of special use'), '');
+      else if (options.all) callback(null, addresses);
+      else callback(null, addresses[0]!.address, addresses[0]!.family);
+    });
+  };
+
   private isOwnMachine({ protocol, hostname }: URL): boolean {
     return this.allowsLoopbackHttp && protocol === 'http:' && LOOPBACK.has(hostname);
   }
 }
 
-/** Resolves names as the system does, and fails when any address that one stands for is of special use. */
-const publicLookup: LookupFunction = (hostname, options, callback) => {
-  lookup(hostname, { ...options, all: true }, (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => {
-    if (error) callback(error, '');
-    else if (addresses.length === 0 || addresses.some(({ address }) => isSpecialUse(address))) callback(new Error('the name leads to an address of special use'), '');
-    else if (options.all) callback(null, addresses);
-    else callback(null, addresses[0]!.address, addresses[0]!.family);
-  });
-};
-
 function answerTo(request: ClientRequest, body: string): Promise<OutboundAnswer> {
   return new Promise((resolve, reject) => {
-    request.once('error', reject);
+    // Not once: what is broken off may say so again.
+    request.on('error', reject);
     request.once('response', (response: IncomingMessage) => {
       read(response).then((text) => resolve({ status: response.statusCode ?? 0, headers: { 'retry-after': response.headers['retry-after'] }, body: text }), reject);
     });

@@ -137,6 +137,10 @@ export class Metrics implements OnApplicationShutdown {
     this.signals.inc({ outcome });
   }
 
+  signalSent(outcome: SignalOutcome, count = 1): void {
+    this.signals.inc({ outcome }, count);
+  }
+
   batchCommitted({ size, milliseconds, wasContended }: CommittedBatch): void {
     this.batchSize.observe(size);
     this.batchSeconds.observe(milliseconds / 1000);
