@@ -160,10 +160,15 @@ describe('streams of shared signals', () => {
   });
 
   describe('a poll', () => {
+    const untilOneWaits = () => until('a receiver waits', () => server.inside(SignalPoll).waitingCount === 1);
+
     it('waits for what comes, and a second one on the same stream ends the wait of the first', async () => {
       const stream = await makeStream(server, receiver);
-      const [first, second] = [poll(server, receiver, stream, {}), new Promise((resolve) => { setTimeout(resolve, 300); }).then(() => poll(server, receiver, stream, {}))];
+      const first = poll(server, receiver, stream, {});
+      await untilOneWaits();
+      const second = poll(server, receiver, stream, {});
       expect((await first).body).toEqual({ sets: {}, moreAvailable: false });
+      await untilOneWaits();
       const by = await makeAgent(server);
       const id = await revokeOne(server, by);
       const sets = await Promise.all(Object.values((await second).body.sets).map(receiver.verify));
@@ -184,7 +189,7 @@ describe('streams of shared signals', () => {
     it('gets nothing any more once its token was revoked, however long it has waited', async () => {
       const stream = await makeStream(server, receiver);
       const waiting = poll(server, receiver, stream, {});
-      await new Promise((resolve) => { setTimeout(resolve, 300); });
+      await untilOneWaits();
       await post(server, '/api/oauth/revoke', { token: receiver.token }, { basic: receiver.basic });
       expect((await waiting).body).toEqual({ sets: {}, moreAvailable: false });
     });

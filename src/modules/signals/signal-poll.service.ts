@@ -64,6 +64,11 @@ export class SignalPoll {
     lifecycle.onShutdown(() => { for (const waiter of this.waiting.values()) waiter.wake(); });
   }
 
+  /** How many receivers wait for news on this node. */
+  get waitingCount(): number {
+    return this.waiting.size;
+  }
+
   /**
    * @param authorization the header that the caller was authenticated by: whoever waited is asked again
    * @param hasLeft settles when the receiver hung up
