@@ -10,7 +10,7 @@ const PERSON = '01990000-0000-7000-8000-000000000003';
 function event(type: AuditEventType, more: Partial<LoggedEvent> = {}): LoggedEvent {
   return {
     sequence: 7, id: '01990000-0000-7000-8000-0000000000aa', time: '2026-01-02T03:04:05.678Z', type, outcome: 'success', organization_id: ORGANIZATION, actor: { kind: 'user', id: PERSON },
-    target: { kind: 'thing', id: THING }, details: { ended: { tokens: 3 }, client_id: 'client', agent_id: 'agent', scope: 'a', scopes: ['a', 'b'], changed: ['scopes', 'status'], status: 'suspended', role: 'member' }, ...more,
+    target: { kind: 'thing', id: THING }, details: { ended: { tokens: 3 }, former_status: 'active', client_id: 'client', agent_id: 'agent', scope: 'a', scopes: ['a', 'b'], changed: ['scopes', 'status'], status: 'suspended', role: 'member' }, ...more,
   };
 }
 

@@ -65,8 +65,8 @@ const scopeClaim = (event: LoggedEvent): Json => ({ scope: ([detail(event, 'scop
 const ended = (kind: EndedBy['kind'], subject: (event: LoggedEvent, issuer: string) => SubjectIdentifier): Mapping =>
   (event, issuer) => [{ event: SESSION_REVOKED, subject: subject(event, issuer), endedBy: { kind, id: target(event), staysInside: false } }];
 const endedPerson = ended('user', (event, issuer) => issSub(issuer, target(event)));
-// Of one that was not active nothing was alive, and the event counts nothing.
-const endedAgent: Mapping = (event, issuer) => (detail(event, 'ended') === undefined ? [] : ended('agent', () => issSub(issuer, target(event)))(event, issuer));
+// Of one that was not active nothing was alive.
+const endedAgent: Mapping = (event, issuer) => (detail(event, 'former_status') !== 'active' ? [] : ended('agent', () => issSub(issuer, target(event)))(event, issuer));
 
 const ofConsent = (event: LoggedEvent, issuer: string): SubjectIdentifier =>
   complex({ ...(event.subject !== undefined && { user: issSub(issuer, event.subject) }), application: opaque(String(detail(event, 'client_id'))) });
