@@ -133,10 +133,6 @@ export class Metrics implements OnApplicationShutdown {
     this.limitsReached.inc({ subject, meter, percent: String(percent) });
   }
 
-  signalSent(outcome: SignalOutcome): void {
-    this.signals.inc({ outcome });
-  }
-
   signalSent(outcome: SignalOutcome, count = 1): void {
     this.signals.inc({ outcome }, count);
   }
