@@ -5,7 +5,7 @@
  */
 
 /** Lowest first: a module may import only those before it. */
-const MODULES = ['audit', 'limits', 'organizations', 'users', 'scopes', 'resources', 'tools', 'clients', 'agents', 'policies', 'delegation', 'tasks', 'tokens', 'status-lists', 'lineage', 'usage', 'admin'];
+const MODULES = ['audit', 'limits', 'organizations', 'users', 'scopes', 'resources', 'tools', 'clients', 'agents', 'policies', 'delegation', 'tasks', 'tokens', 'status-lists', 'lineage', 'usage', 'signals', 'admin'];
 
 /** File kinds through which one module may use another. */
 const FRONT_DOOR = '[.](module|service|entity|errors|events)[.]ts$';

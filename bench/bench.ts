@@ -2,7 +2,7 @@
  * `npm run bench`: what durability costs against the bare library, measured in one run on one machine.
  *
  *   node scripts/run.mjs dist/bench/bench.js [--seconds 5] [--rounds 3] [--connections 10,50]
- *     [--only bare,postgres,embedded] [--workload client_credentials,token_exchange,introspection,deep_introspection,trees,decisions,audit_search,audit_verification,status_list] [--json results.json]
+ *     [--only bare,postgres,embedded] [--workload client_credentials,token_exchange,introspection,deep_introspection,trees,decisions,audit_search,audit_verification,status_list,signals] [--json results.json]
  *     [--events 5000000]    (in the log that is searched; a million where one is verified)
  *     [--tokens 1000000]    (in the status list)
  *     [--profile folder]    (writes a V8 profile of each server; its numbers are then not to be compared)
@@ -20,14 +20,15 @@ import { COMMON_WORKLOADS, measure, prepare, warmUp, WORKLOADS, type Requests, t
 import { measureAuditSearch, type SearchSeries } from './audit-search.js';
 import { measureVerification, type Verification } from './audit-verification.js';
 import { measureDecisions, type DecisionSeries } from './decisions.js';
-import { aims, decisionAims, decisionTable, medianOf, searchAims, searchTable, statusListAims, table, verificationAims, type Series } from './report.js';
+import { aims, decisionAims, decisionTable, medianOf, searchAims, searchTable, signalAims, signalTable, statusListAims, table, verificationAims, type Series } from './report.js';
+import { measureSignals, type SignalSeries } from './signals.js';
 import { startTarget, TARGET_NAMES, type Target, type TargetName } from './targets.js';
 import { measureStatusList, type StatusListMeasurement } from './status-list.js';
 import { measureTrees, type TreeMeasurement } from './trees.js';
 
-const ALL_WORKLOADS = [...WORKLOADS, 'trees', 'decisions', 'audit_search', 'audit_verification', 'status_list'] as const;
-/** Making millions of rows takes longer than all else together: these are asked for by name. */
-const USUAL_WORKLOADS = ALL_WORKLOADS.filter((workload) => !workload.startsWith('audit_') && workload !== 'status_list');
+const ALL_WORKLOADS = [...WORKLOADS, 'trees', 'decisions', 'audit_search', 'audit_verification', 'status_list', 'signals'] as const;
+/** Making millions of rows, or waiting for hundreds of signals one after the other, takes its time: these are asked for by name. */
+const USUAL_WORKLOADS = ALL_WORKLOADS.filter((workload) => !workload.startsWith('audit_') && !['status_list', 'signals'].includes(workload));
 
 /** Before each measurement: connections are open and caches filled when it begins. */
 const WARM_UP_SECONDS = 1;
@@ -40,6 +41,8 @@ interface Plan {
   readonly workloads: readonly Workload[];
   /** Whether trees of tokens are measured too: on PostgreSQL, one request each. */
   readonly trees: boolean;
+  /** Whether signals to receivers are: on PostgreSQL, one revocation after the other. */
+  readonly signals: boolean;
   /** Whether decisions of policies are: without a server. */
   readonly decisions: boolean;
   /** In the audit log that is searched, on PostgreSQL; 0 when it is not. */
@@ -74,6 +77,7 @@ function readPlan(): Plan {
     targets: oneOf('--only', values.only, TARGET_NAMES),
     workloads: WORKLOADS.filter((one) => workloads.includes(one)),
     trees: workloads.includes('trees'),
+    signals: workloads.includes('signals'),
     decisions: workloads.includes('decisions'),
     loggedEvents: workloads.includes('audit_search') ? between('--events', values.events ?? '5000000', 1000, 100_000_000) : 0,
     exportedEvents: workloads.includes('audit_verification') ? between('--events', values.events ?? '1000000', 1000, 100_000_000) : 0,
@@ -130,21 +134,23 @@ interface Results {
   readonly searches: readonly SearchSeries[];
   readonly verification?: Verification;
   readonly statusList?: StatusListMeasurement;
+  readonly signals: readonly SignalSeries[];
 }
 
-function print(plan: Plan, targets: readonly Target[], { series, trees, decisions, searches, verification, statusList }: Results): void {
+function print(plan: Plan, targets: readonly Target[], { series, trees, decisions, searches, verification, statusList, signals }: Results): void {
   console.log(`\nNode ${process.version} on ${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}; median of ${plan.rounds} rounds of ${plan.seconds} s`);
   for (const target of targets) console.log(`${target.label}: ${target.notes}`);
   if (series.length > 0) console.log(table(series));
   if (decisions.length > 0) console.log(decisionTable(decisions));
   if (searches.length > 0) console.log(searchTable(searches));
   if (trees.length > 0) console.log(`\ntrees, Legate, PostgreSQL\n${trees.map(({ what, milliseconds, aim }) => `  ${milliseconds <= aim ? 'met   ' : 'missed'}  ${what}, ms ≤ ${aim}: ${milliseconds.toFixed(0)}`).join('\n')}`);
-  const list = [...aims(series), ...decisionAims(decisions), ...searchAims(searches), ...(verification ? verificationAims(verification) : []), ...(statusList ? statusListAims(statusList) : [])];
+  if (signals.length > 0) console.log(signalTable(signals));
+  const list = [...aims(series), ...decisionAims(decisions), ...searchAims(searches), ...(verification ? verificationAims(verification) : []), ...(statusList ? statusListAims(statusList) : []), ...signalAims(signals)];
   if (list.length > 0) console.log(`\naims\n${list.map((aim) => `  ${aim.isMet ? 'met   ' : 'missed'}  ${aim.text}: ${aim.value.toFixed(2)}`).join('\n')}`);
   if (plan.json) {
     writeFileSync(plan.json, `${JSON.stringify({
       node: process.version, processors: cpus().length, processor: cpus()[0]?.model, seconds: plan.seconds, rounds: plan.rounds,
-      series: series.map((one) => ({ ...one, median: medianOf(one.rounds) })), decisions, searches, verification, statusList, aims: list, trees,
+      series: series.map((one) => ({ ...one, median: medianOf(one.rounds) })), decisions, searches, verification, statusList, signals, aims: list, trees,
     }, null, 2)}\n`);
   }
 }
@@ -169,11 +175,12 @@ async function main(): Promise<void> {
     const verification = plan.exportedEvents > 0 ? await measureVerification(plan.exportedEvents) : undefined;
     const searches = plan.loggedEvents > 0 ? await measureAuditSearch(plan.loggedEvents) : [];
     const statusList = plan.listedTokens > 0 ? await measureStatusList(plan.listedTokens) : undefined;
-    for (const name of plan.workloads.length > 0 || plan.trees ? plan.targets : []) targets.push(await startTarget(name, plan.profile ? ['--cpu-prof', `--cpu-prof-dir=${plan.profile}`, `--cpu-prof-name=${name}.cpuprofile`] : []));
+    for (const name of plan.workloads.length > 0 || plan.trees || plan.signals ? plan.targets : []) targets.push(await startTarget(name, plan.profile ? ['--cpu-prof', `--cpu-prof-dir=${plan.profile}`, `--cpu-prof-name=${name}.cpuprofile`] : []));
     const series = await run(plan, targets);
-    const target = plan.trees ? targets.find(({ name }) => name === 'postgres') : undefined;
-    const trees = target?.legate ? await measureTrees({ ...target, legate: target.legate }) : [];
-    print(plan, targets, { series, trees, decisions, searches, verification, statusList });
+    const target = targets.find(({ name }) => name === 'postgres');
+    const trees = plan.trees && target?.legate ? await measureTrees({ ...target, legate: target.legate }) : [];
+    const signals = plan.signals && target?.legate ? await measureSignals({ ...target, legate: target.legate }) : [];
+    print(plan, targets, { series, trees, decisions, searches, verification, statusList, signals });
     if (series.some((one) => medianOf(one.rounds).failures > 0)) throw new Error('some requests failed: these numbers are not to be compared');
   } finally {
     await stopAll();

@@ -2,6 +2,7 @@ import { SEARCH_AIM, type SearchSeries } from './audit-search.js';
 import { VERIFICATION_AIM, type Verification } from './audit-verification.js';
 import { DECISION_AIMS, type DecisionSeries } from './decisions.js';
 import { WORKLOADS, type Measurement, type Workload } from './load.js';
+import { SIGNAL_AIM, type SignalSeries } from './signals.js';
 import { STATUS_LIST_AIMS, type StatusListMeasurement } from './status-list.js';
 import type { TargetName } from './targets.js';
 
@@ -71,6 +72,17 @@ export function searchTable(series: readonly SearchSeries[]): string {
 
 export function searchAims(series: readonly SearchSeries[]): Aim[] {
   return series.map(({ what, p95 }) => ({ text: `audit log searched for ${what}, p95 ms ≤ ${SEARCH_AIM}`, value: p95, isMet: p95 <= SEARCH_AIM }));
+}
+
+/** Signals to receivers: how long after the answer to a revocation they have it. */
+export function signalTable(series: readonly SignalSeries[]): string {
+  const cell = (text: string): string => text.padStart(10);
+  const rows = series.map(({ what, p50, p99 }) => `${what.padEnd(10)}${[p50, p99].map((value) => cell(value.toFixed(0))).join('')}`);
+  return ['', 'a revocation reaches a receiver, Legate, PostgreSQL', `${''.padEnd(10)}${['p50 ms', 'p99 ms'].map(cell).join('')}`, ...rows].join('\n');
+}
+
+export function signalAims(series: readonly SignalSeries[]): Aim[] {
+  return series.map(({ what, p99 }) => ({ text: `a revocation reaches a receiver by ${what}, p99 ms ≤ ${SIGNAL_AIM}`, value: p99, isMet: p99 <= SIGNAL_AIM }));
 }
 
 export function verificationAims({ events, seconds, megabytes }: Verification): Aim[] {

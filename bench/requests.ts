@@ -14,12 +14,12 @@ export function postForm(url: string, authorization: string, body: string): Prom
 }
 
 /** @throws when the answer is not 2xx */
-export function postJson(url: string, token: string, body: object): Promise<Answer> {
-  return send(url, { method: 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }, body: JSON.stringify(body) });
+export function postJson(url: string, token: string, body: object, patience = PATIENCE_MS): Promise<Answer> {
+  return send(url, { method: 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }, body: JSON.stringify(body) }, patience);
 }
 
-async function send(url: string, init: RequestInit): Promise<Answer> {
-  const response = await fetch(url, { ...init, signal: AbortSignal.timeout(PATIENCE_MS) });
+async function send(url: string, init: RequestInit, patience = PATIENCE_MS): Promise<Answer> {
+  const response = await fetch(url, { ...init, signal: AbortSignal.timeout(patience) });
   const text = await response.text();
   if (!response.ok) throw new Error(`POST ${url} answered ${response.status}: ${text.slice(0, 500)}`);
   return text === '' ? {} : JSON.parse(text) as Answer;

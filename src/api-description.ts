@@ -26,6 +26,7 @@ const TAGS = {
   policies: 'Rules about who may do what, when; why they decide as they do, and what another one would change.',
   users: 'People; your own account, and what you have allowed applications and agents to do.',
   organizations: 'Tenants, their members, and the enrolment of agents.',
+  signals: 'OpenID Shared Signals 1.0: whoever accepts tokens of this server is told here that they ended.',
   audit: 'Who did what, for whom, and why it was allowed or refused.',
   'kill switches': 'End an agent, a task, a person, an organization or the past, with everything below it; look first at what that is.',
   admin: 'Tokens and signing keys, for those who run the server.',

@@ -13,6 +13,7 @@ import { PoliciesModule } from './modules/policies/policies.module.js';
 import { ResourcesModule } from './modules/resources/resources.module.js';
 import { ScopesModule } from './modules/scopes/scopes.module.js';
 import { StatusListsModule } from './modules/status-lists/status-lists.module.js';
+import { SignalsModule } from './modules/signals/signals.module.js';
 import { TasksModule } from './modules/tasks/tasks.module.js';
 import { ToolsModule } from './modules/tools/tools.module.js';
 import { TokensModule } from './modules/tokens/tokens.module.js';
@@ -42,7 +43,7 @@ export class AppModule {
       imports: [
         ConfigModule.forRoot(config), LoggingModule.forRoot(log), MetricsModule, DatabaseModule, CryptoModule, RedisModule, HealthModule, HttpModule,
         AuditModule, LimitsModule, OrganizationsModule, UsersModule, ScopesModule, ResourcesModule, ToolsModule, ClientsModule, AgentsModule, PoliciesModule, DelegationModule, TasksModule,
-        TokensModule, StatusListsModule, LineageModule, UsageModule, AdminModule,
+        TokensModule, StatusListsModule, LineageModule, UsageModule, SignalsModule, AdminModule,
         ...(config.demoApi ? [DemoModule] : []),
         OidcModule,
       ],

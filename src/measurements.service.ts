@@ -1,6 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { AuditLog } from './modules/audit/audit-log.service.js';
 import { Checkpoints } from './modules/audit/checkpoints.service.js';
+import { SignalQueue } from './modules/signals/signal-queue.service.js';
 import { PasswordHasher } from './platform/crypto/password-hasher.js';
 import { DatabasePool } from './platform/database/database-pool.js';
 import { Metrics } from './platform/metrics/metrics.js';
@@ -14,6 +15,7 @@ export class Measurements implements OnModuleInit {
     private readonly checkpoints: Checkpoints,
     private readonly database: DatabasePool,
     private readonly passwords: PasswordHasher,
+    private readonly signals: SignalQueue,
   ) {}
 
   onModuleInit(): void {
@@ -21,6 +23,7 @@ export class Measurements implements OnModuleInit {
     this.audit.observeCommits((batch) => this.metrics.batchCommitted(batch));
     this.metrics.watchLog(() => this.checkpoints.coverage());
     this.metrics.watchPool(() => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }));
+    this.metrics.watchSignals(() => this.signals.load());
     this.metrics.watchPasswordHashes(() => this.passwords.load);
   }
 }

@@ -18,7 +18,7 @@ let existing: Readonly<Record<string, string>>;
 beforeAll(async () => {
   server = await startServer();
   token = (await signIn(server, ADMIN)).accessToken;
-  operations = (await describedOperations(server)).filter(({ path, body }) => body && path.startsWith('/api/'));
+  operations = (await describedOperations(server)).filter(({ path, body }) => body && /^\/(api|ssf)\//.test(path));
   const make = async (path: string, body: object) => (await call(server, 'POST', path, { token, body })).body;
   const agent = (await make('/api/agents/register', { agent_name: 'to be changed' }))['agent'] as { id: string };
   const user = String((await make('/api/users', { email: 'changed@example.com' }))['id']);

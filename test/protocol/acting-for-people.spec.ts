@@ -8,6 +8,8 @@ import { CALLBACK, registerAgent, registerClient } from '../support/clients.js';
 import { auditTrail } from '../support/directory.js';
 import { addPerson, signIn, type TestPerson } from '../support/people.js';
 import { ADMIN } from '../support/server.js';
+import { SESSION_REVOKED, TOKEN_CLAIMS_CHANGE } from '../support/set-receiver.js';
+import { idsOf, makeStream, payloadOf, pollAll, receiverOf, typeOf } from '../support/signals.js';
 
 const API = 'https://trips.example/api';
 const SCOPES = ['trips:read', 'trips:book'];
@@ -100,11 +102,20 @@ describe('an agent that a person signs in to', () => {
     expect(claimsOf(more)['delegation_grant_id']).toBe(claimsOf(first)['delegation_grant_id']);
     expect(claimsOf(more)['scope']).toBe('trips:read trips:book');
     expect(await introspect(server, String(first.body['access_token']))).toMatchObject({ active: true });
+    const receiver = await receiverOf(server);
+    const stream = await makeStream(server, receiver);
     const less = await tokens(assistant, { browser, extra: { prompt: 'consent' }, unticked: ['trips:book'] });
     expect(claimsOf(less)['scope']).toBe('trips:read');
     for (const { body } of [first, more]) expect(await introspect(server, String(body['access_token']))).toEqual({ active: false });
     const trail = await auditTrail(server.inside(DataSource));
     expect(trail.filter(({ type, reason }) => type === 'consent.revoked' && reason === 'narrowed')).toHaveLength(1);
+    // Who accepts the tokens is told both: what is over, and what is left.
+    const signals = await pollAll(server, receiver, stream, 2);
+    expect(signals.map(typeOf)).toEqual([SESSION_REVOKED, TOKEN_CLAIMS_CHANGE]);
+    expect(idsOf(signals)).toEqual(expect.arrayContaining([first, more].map((answer) => claimsOf(answer)['jti'])));
+    expect(idsOf(signals)).not.toContain(claimsOf(less)['jti']);
+    expect(payloadOf(signals[1]!)['claims']).toEqual({ scope: expect.stringMatching(/(^| )trips:read( |$)/) });
+    expect(JSON.stringify(payloadOf(signals[1]!)['claims'])).not.toContain('trips:book');
   });
 });
 

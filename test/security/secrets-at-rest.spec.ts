@@ -52,6 +52,9 @@ async function liveWithSecrets(server: TestServer, secrets: Secrets): Promise<vo
   keep('client secret of the agent', client_secret);
   await call(server, 'POST', '/api/agents/activate', { body: { registration_token: keep('registration token', registration_token) } });
   keep('token by API key', (await call(server, 'POST', '/api/auth/login', { body: { api_key: client_secret } })).body['access_token']);
+  await call(server, 'POST', '/ssf/v1/streams', {
+    token, body: { delivery: { method: 'urn:ietf:rfc:8935', endpoint_url: 'https://receiver.example/events', authorization_header: keep('authorization of a receiver', `Bearer ${randomBytes(24).toString('base64url')}`) } },
+  });
   const { body: organizations } = await call<{ data: { id: string }[] }>(server, 'GET', '/api/organizations', { token });
   keep('enrolment token', (await call(server, 'POST', `/api/organizations/${organizations.data[0]!.id}/enrolment-token`, { token })).body['enrolment_token']);
 

@@ -36,6 +36,10 @@ const ASSIGNMENT = { name: 'The agent’s name.', tool_id: 'The tool.', tool: 'T
 const KEY = {
   algorithm: 'What it signs with, such as `ES256`.', activates_at: 'When it begins to sign; RFC 3339. Missing of those that the first start made: they sign at once.',
 };
+const STREAM = {
+  client_id: 'The client that receives.', method: '`push` or `poll`.', endpoint_url: 'Where events are pushed; null where they are polled.',
+  events: 'Types of events that were asked for; a list, or null for all.',
+};
 /** What a protocol endpoint notes of a request that it refuses. */
 const OF_REQUEST = {
   client_id: 'The client that the request names, whether or not it proved to be it.', grant_type: 'As the request says.', scope: 'As the request says.', resource: 'As the request says.',
@@ -285,7 +289,7 @@ export const AUDIT_CATALOGUE = {
     'consent.revoked': {
       when: 'A consent ended before its time, with every token that stands on it.', outcomes: SUCCESS, target: ['consent'], log: 'The organization that the person acted in.',
       reason: '`taken_back` by the person; `narrowed`, when they agreed to less instead; `refresh_token_revoked` by its client or over the REST API; `signed_out`, when the person signed out of a client that may not go on without them; `token_reused`, when a code or refresh token was used twice, which is a sign of theft.',
-      details: { client_id: CLIENT_ID, ended: ENDED },
+      details: { client_id: CLIENT_ID, ended: ENDED, scope: `${SCOPE} What they agree to instead; only of \`narrowed\`.` },
     },
   },
   'Tokens': {
@@ -322,6 +326,28 @@ export const AUDIT_CATALOGUE = {
     'tokens.revoked': {
       when: 'Somebody ended the tokens that a filter describes, and the consents by which they would be renewed.', outcomes: SUCCESS, log: 'The organization; the installation’s for the tokens of all.',
       details: { filter: 'All that had to hold of a token, as the request says.', because: 'Why, as whoever did it says.', ended: ENDED_BY_SWITCH },
+    },
+  },
+  'Signals': {
+    'signal_stream.created': {
+      when: 'A client made a stream of security events.', outcomes: SUCCESS, target: ['signal_stream'], details: STREAM,
+    },
+    'signal_stream.updated': {
+      when: 'A stream was changed, enabled, paused or disabled: by its receiver or by an administrator.', outcomes: SUCCESS, target: ['signal_stream'],
+      details: { ...STREAM, changed: CHANGED, status: '`enabled`, `paused` or `disabled`, after this.', former_status: 'Likewise, before.' },
+    },
+    'signal_stream.stopped': {
+      when: 'A stream was disabled by the server, and what waited on it was dropped.', outcomes: SUCCESS, target: ['signal_stream'],
+      reason: '`not_taken`, when something had waited for a week; `too_many`, when too much waited.', details: { client_id: STREAM.client_id, dropped: 'How many tokens were dropped.' },
+    },
+    'signal_stream.deleted': {
+      when: 'A stream was ended: by its receiver, by an administrator, or by the server with its client.', outcomes: SUCCESS, target: ['signal_stream'],
+      details: { client_id: STREAM.client_id, method: STREAM.method, endpoint_url: STREAM.endpoint_url },
+    },
+    'signal.refused': {
+      when: 'A receiver refused a security event token, which is not sent again. `target.id` is its `jti`.', outcomes: REFUSED, target: ['signal'],
+      reason: 'What the receiver says: an error code of RFC 8935 or RFC 8936, or one of its own.',
+      details: { stream_id: 'The stream.', txn: 'Id of the event that it was about.', description: 'The receiver’s words.' },
     },
   },
   'Keys': {

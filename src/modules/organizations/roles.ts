@@ -27,6 +27,8 @@ export const API_SCOPES = {
   'tokens:read': 'See which tokens were issued.',
   'tokens:revoke': 'End tokens before they expire.',
   'audit:read': 'Read the audit log.',
+  'ssf.read': 'Receive the security events of the organization, and see the streams that bring them.',
+  'ssf.manage': 'Make, change and end streams of security events.',
   'approvals:read': 'See requests that wait for approval.',
   'approvals:decide': 'Approve and deny requests that wait for approval.',
   'keys:write': 'Rotate signing keys.',

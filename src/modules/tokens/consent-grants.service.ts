@@ -72,7 +72,7 @@ export class ConsentGrants {
     await this.dataSource.transaction(async (manager) => {
       const ended = before && await this.end(manager, before);
       if (ended) {
-        await this.audit.recordIn(manager, { ...consentEvent('consent.revoked', before, id, personOf(consent), { ended }), reason: 'narrowed' });
+        await this.audit.recordIn(manager, { ...consentEvent('consent.revoked', before, id, personOf(consent), { ended, scope: details.scope }), reason: 'narrowed' });
       }
       await this.insert(manager, consent, details);
     });

@@ -10,20 +10,20 @@ const LONGEST_ACCESS_TOKEN_MS = 24 * 3600 * 1000;
 const ofDelegations = (columns: string, condition: string) => `SELECT ${columns} FROM tokens t WHERE t.delegation_grant_id IN (SELECT d.id FROM delegation_grants d WHERE ${condition})`;
 const ofConsents = (columns: string, condition: string) => `SELECT ${columns} FROM tokens t WHERE t.consent_grant_id IN (SELECT g.id FROM consent_grants g WHERE ${condition})`;
 
-/** SQL: is the token `t` in the log of `$2`, and so young that it can still be an access token that is alive? */
-export function isRecent(): string {
-  return `($2::uuid IS NULL OR t.organization_id = $2) AND t.token_id >= '${lowestRecent()}'`;
+/** SQL: is the token `t` in the log of `$2`, and so young that it can still be an access token that was alive at that time? */
+export function isRecent(at = now()): string {
+  return `($2::uuid IS NULL OR t.organization_id = $2) AND t.token_id >= '${lowestRecent(at)}'`;
 }
 
-function lowestRecent(): string {
-  return lowestId(now() - LONGEST_ACCESS_TOKEN_MS);
+function lowestRecent(at: number): string {
+  return lowestId(at - LONGEST_ACCESS_TOKEN_MS);
 }
 
 /** SQL: a refresh token, which lives for long, is found by its consent. */
 export const IS_OLD_REFRESH_TOKEN = `t.kind = 'refresh_token' AND t.consent_grant_id IN (SELECT g.id FROM consent_grants g WHERE $2::uuid IS NULL OR g.organization_id = $2)`;
 
 /** The ledger has no index by whom a token speaks for: it is asked for access tokens that can still be alive. */
-const recent = (columns: string, condition: string) => `SELECT ${columns} FROM tokens t WHERE ${isRecent()} AND ${condition}`;
+const recent = (columns: string, condition: string, at: number) => `SELECT ${columns} FROM tokens t WHERE ${isRecent(at)} AND ${condition}`;
 
 const IN_THE_PAST = `${goesBackBefore('t', '$4::timestamptz')} AND ($1::text = '' OR t.client_id = $1)`;
 
@@ -63,25 +63,33 @@ export function struckByIndex(kind: keyof typeof INDEXED, columns = 't.token_id'
   return INDEXED[kind](columns);
 }
 
+/** What tokens end with: a client is ended as well, though nobody counts what goes with it. */
+export type Ender = Pick<EndedThing, 'id'> & { readonly kind: Exclude<EndedThing['kind'], 'past'> | 'client' | 'everything' };
+
 /**
- * All of them that can be alive, found by indexes or not. `$2` is whose log tells of it, `$4` the moment of what is past.
+ * All of them that were alive at a time, found by indexes or not. `$2` is whose log tells of it, `$4` the moment of what is past.
  *
  * @param columns as of `struckByIndex`
+ * @param at milliseconds since the epoch
  */
-export function struckBy(kind: Exclude<EndedThing['kind'], 'token'>, columns = 't.token_id'): string {
+export function struckBy(kind: Exclude<EndedThing['kind'] | Ender['kind'], 'token'>, columns = 't.token_id', at = now()): string {
   switch (kind) {
-    case 'past': return `${recent(columns, IN_THE_PAST)} UNION ALL SELECT ${columns} FROM tokens t WHERE ${IS_OLD_REFRESH_TOKEN} AND ${IN_THE_PAST}`;
-    case 'agent': case 'user': case 'organization': return `${recent(columns, STRUCK_UNINDEXED[kind])} UNION ALL ${INDEXED[kind](columns)}`;
+    case 'past': return `${recent(columns, IN_THE_PAST, at)} UNION ALL SELECT ${columns} FROM tokens t WHERE ${IS_OLD_REFRESH_TOKEN} AND ${IN_THE_PAST}`;
+    case 'everything': return recent(columns, STRUCK_UNINDEXED.everything, at);
+    case 'agent': case 'client': case 'user': case 'organization': return `${recent(columns, STRUCK_UNINDEXED[kind], at)} UNION ALL ${INDEXED[kind](columns)}`;
     default: return INDEXED[kind](columns);
   }
 }
 
 const IN_THE_LOG = '($2::uuid IS NULL OR t.organization_id = $2)';
 
-/** As the common table expression `ended (token_id)`: what descends from the token `$1`. */
-export const BELOW_TOKEN = `ended AS (
-    SELECT t.token_id FROM tokens t
-    WHERE t.parent_token_id IS NOT NULL AND t.root_token_id = (SELECT root_token_id FROM tokens WHERE token_id = $1::uuid) AND $1 = ANY (t.ancestors) AND ${IN_THE_LOG})`;
+const BELOW_TOKEN = `SELECT t.token_id FROM tokens t
+    WHERE t.parent_token_id IS NOT NULL AND t.root_token_id = (SELECT root_token_id FROM tokens WHERE token_id = $1::uuid) AND $1 = ANY (t.ancestors) AND ${IN_THE_LOG}`;
+
+/** As the common table expression `ended (token_id)`: what descends from the token `$1`, and itself where that is asked for. */
+export function belowToken({ itself = false } = {}): string {
+  return `ended AS (${BELOW_TOKEN}${itself ? ` UNION ALL SELECT t.token_id FROM tokens t WHERE t.token_id = $1::uuid AND ${IN_THE_LOG}` : ''})`;
+}
 
 /**
  * Recursive common table expressions, of which the last is `below (token_id)`: the tokens that stand on something themselves, and
@@ -107,6 +115,6 @@ export function belowStruck(struck: string): string {
  */
 export function rowsBelowStruck(struck: string, most: number): string {
   return `struck AS (SELECT * FROM (${struck}) every LIMIT ${most}),
-    below AS (SELECT * FROM struck UNION SELECT ${judgedColumns('child')} FROM below JOIN tokens child ON child.parent_token_id = below.token_id AND child.token_id >= '${lowestRecent()}'),
+    below AS (SELECT * FROM struck UNION SELECT ${judgedColumns('child')} FROM below JOIN tokens child ON child.parent_token_id = below.token_id AND child.token_id >= '${lowestRecent(now())}'),
     ended AS (SELECT * FROM below t WHERE ${IN_THE_LOG})`;
 }

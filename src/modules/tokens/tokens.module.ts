@@ -62,6 +62,6 @@ import { TokenVerifier } from './token-verifier.service.js';
     ClientTokens, QuickStartRegistration, AgentPasswordCheck, AgentLogin, AgentPasswordChange, TokenRenewal, AgentTokens, CallerDescription, OrganizationSwitch,
     { provide: CallerAuthenticator, useClass: AccessTokenAuthenticator },
   ],
-  exports: [TokenLedger, StatusEntries, TokenVerifier, TokenIssuer, TokenRevocation, TokenCutoffs, TokenSweeps, TokenDirectory, TokenLineage, OnBehalf, ExchangeAuthority, GrantedTokens, IssuancePolicies, TokenTools, ConsentGrants, CallerAuthenticator],
+  exports: [TokenLedger, StatusEntries, TokenVerifier, TokenIssuer, TokenRevocation, TokenEndings, TokenCutoffs, TokenSweeps, TokenDirectory, TokenLineage, OnBehalf, ExchangeAuthority, GrantedTokens, IssuancePolicies, TokenTools, ConsentGrants, CallerAuthenticator],
 })
 export class TokensModule {}

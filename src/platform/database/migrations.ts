@@ -11,6 +11,7 @@ import { IndexAuditParties1764900000000 } from '../../../migrations/176490000000
 import { CreateStatusLists1765100000000 } from '../../../migrations/1765100000000-create-status-lists.js';
 import { AddTokenCutoffs1765200000000 } from '../../../migrations/1765200000000-add-token-cutoffs.js';
 import { CreateLimits1765300000000 } from '../../../migrations/1765300000000-create-limits.js';
+import { CreateSignals1765400000000 } from '../../../migrations/1765400000000-create-signals.js';
 
 /** Every migration, oldest first. A released one is never edited. */
 export const migrations = [
@@ -27,4 +28,5 @@ export const migrations = [
   CreateStatusLists1765100000000,
   AddTokenCutoffs1765200000000,
   CreateLimits1765300000000,
+  CreateSignals1765400000000,
 ];

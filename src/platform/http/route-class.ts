@@ -6,7 +6,7 @@ const RESOURCES = new Set([
   'tokens', 'audit', 'stats', 'demo', 'setup',
 ]);
 const WELL_KNOWN = new Map([
-  ['openid-configuration', 'discovery'], ['oauth-authorization-server', 'discovery'], ['jwks.json', 'jwks'], ['authzen-configuration', 'decisions'],
+  ['openid-configuration', 'discovery'], ['oauth-authorization-server', 'discovery'], ['jwks.json', 'jwks'], ['authzen-configuration', 'decisions'], ['ssf-configuration', 'signals'],
 ]);
 
 /**
@@ -26,6 +26,7 @@ export function routeClass(path: string): string {
     case '.well-known': return WELL_KNOWN.get(second) ?? 'other';
     case 'health': case 'metrics': return 'probe';
     case 'access': return 'decisions';
+    case 'ssf': return 'signals';
     case '': case 'setup': return 'pages';
     default: return 'other';
   }

@@ -40,6 +40,18 @@ export interface LogState {
 /** What became of usage that agents asked for, reserved or reported. */
 export type UsageOutcome = 'reserved' | 'committed' | 'released' | 'expired' | 'refused';
 
+/** Security event tokens on their way to receivers, at one moment. */
+export interface SignalState {
+  /** Those that were not taken yet, of streams that are enabled. */
+  readonly waiting: number;
+  /** How long the first of them has waited. */
+  readonly oldest_seconds: number;
+  readonly disabled_streams: number;
+}
+
+/** What became of a security event token: `failed` is tried again. */
+export type SignalOutcome = 'taken' | 'refused' | 'failed';
+
 /** One group commit, from the sending of its statement to its durable end. */
 export interface CommittedBatch {
   /** Records in it. */
@@ -82,6 +94,9 @@ export class Metrics implements OnApplicationShutdown {
   private readonly limitsReached = new Counter({
     name: 'legate_limit_thresholds_total', help: 'Shares of limits that were reached, once in each window.', labelNames: ['subject', 'meter', 'percent'], registers: [this.registry],
   });
+  private readonly signals = new Counter({
+    name: 'legate_signals_total', help: 'Security event tokens that receivers took or refused, and attempts to push one that failed.', labelNames: ['outcome'], registers: [this.registry],
+  });
   /** Looking a time series up by its labels costs more than counting, so the ones in use are kept. Bounded by the closed lists of labels. */
   private readonly requestSeries = new Map<string, { count: Counter.Internal; seconds: Histogram.Internal<'route'> }>();
 
@@ -118,6 +133,10 @@ export class Metrics implements OnApplicationShutdown {
     this.limitsReached.inc({ subject, meter, percent: String(percent) });
   }
 
+  signalSent(outcome: SignalOutcome, count = 1): void {
+    this.signals.inc({ outcome }, count);
+  }
+
   batchCommitted({ size, milliseconds, wasContended }: CommittedBatch): void {
     this.batchSize.observe(size);
     this.batchSeconds.observe(milliseconds / 1000);
@@ -137,6 +156,11 @@ export class Metrics implements OnApplicationShutdown {
   /** Has the audit log asked at each reading. When it does not answer, what it said before stands. */
   watchLog(state: () => Promise<LogState>): void {
     this.watch('legate_audit_events', 'Events of the audit log: those in it, and those that its last checkpoint covers.', async () => ({ ...await state() }));
+  }
+
+  /** Has the queues of signals asked at each reading. */
+  watchSignals(state: () => Promise<SignalState>): void {
+    this.watch('legate_signals', 'Security event tokens that wait for receivers, for how long the first of them has, and streams that are disabled.', async () => ({ ...await state() }));
   }
 
   get contentType(): string {
