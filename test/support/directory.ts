@@ -12,6 +12,7 @@ import { AccountService } from '../../src/modules/users/account.service.js';
 import { MembersService } from '../../src/modules/users/members.service.js';
 import { PasswordsService } from '../../src/modules/users/passwords.service.js';
 import { SignInSource } from '../../src/modules/users/sign-in-source.entity.js';
+import { KnownDevices } from '../../src/modules/users/known-devices.service.js';
 import { SignInThrottle } from '../../src/modules/users/sign-in-throttle.service.js';
 import { SignIn } from '../../src/modules/users/sign-in.service.js';
 import { UserAdministration } from '../../src/modules/users/user-administration.service.js';
@@ -79,8 +80,9 @@ export async function openDirectory(moreEntities: (new () => object)[] = []) {
     dataSource.getRepository(Organization), organizations, secrets, dataSource, audit, masterKey);
   const users = new UsersService(dataSource.getRepository(User), dataSource.getRepository(Organization), dataSource.getRepository(Membership));
   const passwords = new PasswordsService(hasher);
-  const throttle = new SignInThrottle(dataSource.getRepository(SignInSource), limiter, masterKey);
-  const signIn = new SignIn(dataSource.getRepository(User), users, throttle, hasher, dataSource, audit);
+  const devices = new KnownDevices(masterKey, { issuer: 'https://id.example' });
+  const throttle = new SignInThrottle(dataSource.getRepository(SignInSource), limiter, devices, masterKey);
+  const signIn = new SignIn(dataSource.getRepository(User), users, throttle, hasher, dataSource, audit, new RefusalTally(audit));
   const members = new MembersService(dataSource.getRepository(Membership), organizations, users, dataSource, audit, masterKey);
   const userAdministration = new UserAdministration(users, members, organizations, passwords, dataSource, audit, new Endings());
   const account = new AccountService(users, signIn, passwords, dataSource, audit);
@@ -98,7 +100,7 @@ export async function openDirectory(moreEntities: (new () => object)[] = []) {
   };
 
   return {
-    ...database, audit, secrets, hasher, limiter, organizations, organizationAdministration, users, passwords, throttle, signIn, members, userAdministration,
+    ...database, audit, secrets, hasher, limiter, organizations, organizationAdministration, users, passwords, devices, throttle, signIn, members, userAdministration,
     account, organization, person,
   };
 }

@@ -45,6 +45,7 @@ const OF_POLICIES = {
   asked: 'Only where the policies refused: what was asked and denied, complete enough to decide it again: `action` and what belongs to it.',
 };
 const PROTOCOL_LOG = 'The client’s organization, once the client is known and has not failed to prove itself; else the installation’s.';
+const COUNT = 'How many refusals after the first one this event stands for. Missing of the first.';
 const ERROR_CODE = 'The `error` of the answer.';
 
 /**
@@ -58,10 +59,10 @@ export const AUDIT_CATALOGUE = {
       log: 'The organization where the person works: the one they chose last, else the one they joined first; the installation’s if they are in none.',
     },
     'user.sign_in_refused': {
-      when: 'Somebody tried to sign in and was turned away. Only where somebody has the address is there a `target`.', outcomes: REFUSED, target: ['user'],
+      when: 'Somebody tried to sign in and was turned away. Only where somebody has the address is there a `target`. Of those that are `throttled`, for one account and from one network, the first is an event; those that follow within a minute are counted, and another event says how many there were.', outcomes: REFUSED, target: ['user'],
       log: 'As of `user.signed_in`; the installation’s where nobody has the address.',
       reason: '`invalid_credentials`, also for an address that nobody has; `account_disabled`, though the password was right; `throttled` after too many tries. The answer does not tell the first two apart.',
-      details: { account: 'Only where nobody has the address: a pseudonym, the same for the same address. The address itself is not kept, since people type passwords into the wrong field.' },
+      details: { account: 'Only where nobody has the address: a pseudonym, the same for the same address. The address itself is not kept, since people type passwords into the wrong field.', count: `Only of \`throttled\`. ${COUNT}` },
     },
     'user.signed_out': { when: 'Somebody ended their browser session at the end session endpoint.', outcomes: SUCCESS, log: INSTALLATION },
     'user.created': {
@@ -301,7 +302,7 @@ export const AUDIT_CATALOGUE = {
     'token.refused': {
       when: 'The token endpoint, or the sign-in of agents, issued nothing. Only at the latter is there a `target`, where the agent is known. (Other routes of the REST API that issue tokens refuse as `access.refused` or `request.refused`.)', outcomes: REFUSED, target: ['agent', 'client'], log: `${PROTOCOL_LOG} At the sign-in of agents also the organization of the agent that was named.`,
       reason: `${ERROR_CODE} At the sign-in of agents the \`code\`.`,
-      details: { ...OF_REQUEST, ...OF_POLICIES, account: 'At the sign-in of agents, where no agent has the name: a pseudonym, the same for the same name.' },
+      details: { ...OF_REQUEST, ...OF_POLICIES, account: 'At the sign-in of agents, where no agent has the name: a pseudonym, the same for the same name.', count: `At the sign-in of agents, only of \`too_many_sign_ins\`: these are counted as of \`user.sign_in_refused\`. ${COUNT}` },
     },
     'token.revoked': {
       when: 'A token was revoked, by its client at the revocation endpoint or by somebody over the REST API. What descends from it is dead as well. (Of a refresh token at the revocation endpoint the whole consent ends: `consent.revoked`.)', outcomes: SUCCESS, target: ['token'],
@@ -347,6 +348,14 @@ export const AUDIT_CATALOGUE = {
       when: 'A request was turned away for another reason: it is malformed, what it names does not exist, it clashes with what there is, there were too many. At the REST API, or at the end session endpoint, and then without a `target`.', outcomes: REFUSED,
       target: ['route'], log: 'As of `access.refused`.', reason: 'As of `access.refused`; `http_` and the status where there is no code.',
       details: { ...OF_REQUEST, client_id: 'Of the end session endpoint, as are the four below: the client that the request names.' },
+    },
+    'request.limited': {
+      when: 'A limit of requests was reached, whatever the endpoint. The first refusal for it is an event; those that follow within a minute are counted, and another event says how many there were.', outcomes: REFUSED,
+      log: 'The organization of who proved to have made the request; else the installation’s.', reason: '`too_many_requests`.',
+      details: {
+        class: 'The class of endpoints: `token`, `verification`, `pages`, `registration`, `read` or `write`.', limit: 'Whose limit it was: `source`, `client`, `user` or `organization`.',
+        source: 'The source: an IPv4 address, an IPv6 /64, or `device:` and the id of somebody who signed in with this browser before. Only of the limit of one; missing where very many are counted together.', count: COUNT,
+      },
     },
     'authorization.refused': { when: 'The authorization endpoint, or the one for pushed requests, refused. The person saw a page, or the client was told.', outcomes: REFUSED, log: PROTOCOL_LOG, reason: ERROR_CODE, details: OF_REQUEST },
     'introspection.refused': { when: 'The introspection endpoint refused to answer. (That a token is not active is an answer.)', outcomes: REFUSED, log: PROTOCOL_LOG, reason: ERROR_CODE, details: OF_REQUEST },
