@@ -3,6 +3,7 @@ import { newId, type OrganizationId, type UserId } from '../../src/kernel/ids.js
 import { now } from '../../src/kernel/clock.js';
 import { AuditLog } from '../../src/modules/audit/audit-log.service.js';
 import { Endings } from '../../src/modules/audit/endings.service.js';
+import { RefusalTally } from '../../src/modules/audit/refusal-tally.service.js';
 import { Membership } from '../../src/modules/organizations/membership.entity.js';
 import { OrganizationAdministration } from '../../src/modules/organizations/organization-administration.service.js';
 import { Organization } from '../../src/modules/organizations/organization.entity.js';
@@ -80,9 +81,10 @@ export async function openDirectory(moreEntities: (new () => object)[] = []) {
     dataSource.getRepository(Organization), organizations, secrets, dataSource, audit, masterKey);
   const users = new UsersService(dataSource.getRepository(User), dataSource.getRepository(Organization), dataSource.getRepository(Membership));
   const passwords = new PasswordsService(hasher);
+  const tally = new RefusalTally(audit);
   const devices = new KnownDevices(masterKey, { issuer: 'https://id.example' });
   const throttle = new SignInThrottle(dataSource.getRepository(SignInSource), limiter, devices, masterKey);
-  const signIn = new SignIn(dataSource.getRepository(User), users, throttle, hasher, dataSource, audit, new RefusalTally(audit));
+  const signIn = new SignIn(dataSource.getRepository(User), users, throttle, hasher, dataSource, audit, tally);
   const members = new MembersService(dataSource.getRepository(Membership), organizations, users, dataSource, audit, masterKey);
   const userAdministration = new UserAdministration(users, members, organizations, passwords, dataSource, audit, new Endings());
   const account = new AccountService(users, signIn, passwords, dataSource, audit);
@@ -100,7 +102,7 @@ export async function openDirectory(moreEntities: (new () => object)[] = []) {
   };
 
   return {
-    ...database, audit, secrets, hasher, limiter, organizations, organizationAdministration, users, passwords, devices, throttle, signIn, members, userAdministration,
+    ...database, audit, secrets, hasher, limiter, organizations, organizationAdministration, users, passwords, tally, devices, throttle, signIn, members, userAdministration,
     account, organization, person,
   };
 }

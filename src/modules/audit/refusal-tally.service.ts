@@ -65,8 +65,8 @@ export class RefusalTally implements OnModuleInit, BeforeApplicationShutdown {
     }
   }
 
-  /** Ends the windows that are over. What cannot be written now is written later. */
-  private async settle(at: number): Promise<void> {
+  /** Ends the windows that are over at a time; milliseconds. What cannot be written now is written later. */
+  async settle(at: number): Promise<void> {
     const ended = [...this.tallies].filter(([, { endsAt }]) => endsAt <= at);
     await Promise.all(ended.map(async ([key, tally]) => {
       const { event, count } = tally;
