@@ -161,10 +161,12 @@ describe('those who prove who they are', () => {
     const asked = await post(server, '/api/oauth/introspect', { token: String(issued.body['access_token']) }, { basic, headers: { ...headers, accept: 'application/json' } });
     const read = await call(server, 'GET', '/api/agents', { token, headers });
     expect([issued.status, asked.body['active'], read.status]).toEqual([200, true, 200]);
-    const wrong = await post(server, '/api/oauth/token', OWN_TOKEN, { basic: [basic[0], 'wrong'], headers: { ...headers, accept: 'application/json' } });
-    const forged = await call(server, 'GET', '/api/agents', { token: `${token}x`, headers });
-    const documents = await call(server, 'GET', '/api/openapi.json', { token: 'x', headers });
-    expect([wrong.status, forged.status, documents.status]).toEqual([429, 429, 429]);
+    const others = [
+      await untilRefused(() => post(server, '/api/oauth/token', OWN_TOKEN, { basic: [basic[0], 'wrong'], headers: { ...headers, accept: 'application/json' } })),
+      await untilRefused(() => call(server, 'GET', '/api/agents', { token: `${token}x`, headers })),
+      await untilRefused(() => call(server, 'GET', '/api/openapi.json', { token: 'x', headers })),
+    ];
+    expect(Math.max(...others.map(({ times }) => times))).toBeLessThanOrEqual(RETURNED);
   });
 
   it('use up nothing of their source', async () => {

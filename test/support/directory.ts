@@ -19,6 +19,7 @@ import { SignIn } from '../../src/modules/users/sign-in.service.js';
 import { UserAdministration } from '../../src/modules/users/user-administration.service.js';
 import { User } from '../../src/modules/users/user.entity.js';
 import { UsersService } from '../../src/modules/users/users.service.js';
+import { loadConfig } from '../../src/platform/config/load-config.js';
 import { MachineSecrets } from '../../src/platform/crypto/machine-secrets.js';
 import { MasterKey } from '../../src/platform/crypto/master-key.js';
 import { PasswordHasher } from '../../src/platform/crypto/password-hasher.js';
@@ -82,7 +83,7 @@ export async function openDirectory(moreEntities: (new () => object)[] = []) {
   const users = new UsersService(dataSource.getRepository(User), dataSource.getRepository(Organization), dataSource.getRepository(Membership));
   const passwords = new PasswordsService(hasher);
   const tally = new RefusalTally(audit);
-  const devices = new KnownDevices(masterKey, { issuer: 'https://id.example' });
+  const devices = new KnownDevices(masterKey, loadConfig({}));
   const throttle = new SignInThrottle(dataSource.getRepository(SignInSource), limiter, devices, masterKey);
   const signIn = new SignIn(dataSource.getRepository(User), users, throttle, hasher, dataSource, audit, tally);
   const members = new MembersService(dataSource.getRepository(Membership), organizations, users, dataSource, audit, masterKey);

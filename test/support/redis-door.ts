@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
-/** A door in front of Redis that can be frozen (what comes is taken, and never answered), shut and opened again. */
+/** A door in front of Redis that can be frozen (what comes is taken, and answered when it thaws), shut and opened again. */
 export interface RedisDoor {
   readonly url: string;
   shut(): void;
@@ -22,8 +22,9 @@ export async function openDoor(url: string): Promise<RedisDoor> {
       socket.on('error', () => undefined);
       socket.on('close', () => { sockets.delete(socket); inside.destroy(); outside.destroy(); });
     }
-    inside.on('data', (chunk) => { if (!isFrozen) outside.write(chunk); });
-    outside.on('data', (chunk) => { if (!isFrozen) inside.write(chunk); });
+    inside.on('data', (chunk) => { outside.write(chunk); });
+    outside.on('data', (chunk) => { inside.write(chunk); });
+    if (isFrozen) for (const socket of [inside, outside]) socket.pause();
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -33,8 +34,14 @@ export async function openDoor(url: string): Promise<RedisDoor> {
   return {
     url: inFront.href,
     shut: () => { server.close(); for (const socket of sockets) socket.destroy(); },
-    freeze: () => { isFrozen = true; },
-    thaw: () => { isFrozen = false; },
+    freeze: () => {
+      isFrozen = true;
+      for (const socket of sockets) socket.pause();
+    },
+    thaw: () => {
+      isFrozen = false;
+      for (const socket of sockets) socket.resume();
+    },
     reopen: async () => { server.listen(port, '127.0.0.1'); await once(server, 'listening'); },
   };
 }

@@ -30,7 +30,7 @@ export class KnownDevices {
   private readonly isSecure: boolean;
   private readonly name: string;
 
-  constructor(masterKey: MasterKey, config: Pick<Config, 'issuer'>) {
+  constructor(masterKey: MasterKey, config: Config) {
     this.key = masterKey.derive('known-devices');
     this.isSecure = config.issuer.startsWith('https:');
     this.name = this.isSecure ? '__Host-legate_device' : 'legate_device';

@@ -9,7 +9,7 @@ export class RateLimits {
   readonly all: readonly RateLimit[];
   private readonly byClass: Readonly<Record<EndpointClass, Readonly<Partial<Record<LimitedParty, RateLimit>>>>>;
 
-  constructor(config: Pick<Config, 'rateLimits'>) {
+  constructor(config: Config) {
     const limitsOf = (kind: EndpointClass) => Object.fromEntries(Object.entries(config.rateLimits[kind])
       .filter(([, quota]) => quota > 0).map(([party, quota]) => [party, new RateLimit(`${kind}-${party}`, quota)]));
     this.byClass = Object.fromEntries(ENDPOINT_CLASSES.map((kind) => [kind, limitsOf(kind)])) as never;
