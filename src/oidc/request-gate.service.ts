@@ -2,11 +2,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Injectable } from '@nestjs/common';
 import { KnownDevices } from '../modules/users/known-devices.service.js';
 import { Config } from '../platform/config/config.js';
-import { endpointClass } from '../platform/limits/endpoint-class.js';
-import { RequestLimits } from '../platform/limits/request-limits.service.js';
 import { toProblem } from '../platform/http/problem.js';
 import { writeProblem } from '../platform/http/problem.filter.js';
 import type { RequestContext } from '../platform/http/request-context.js';
+import { STRICT_TRANSPORT } from '../platform/http/security-headers.js';
+import { endpointClass } from '../platform/limits/endpoint-class.js';
+import { RequestLimits } from '../platform/limits/request-limits.service.js';
 import { newNonce, pageHeaders } from './pages/page-headers.js';
 import { Pages } from './pages/pages.js';
 import { PROTOCOL_ROUTES, type ProtocolTarget } from './protocol-routes.js';
@@ -51,6 +52,7 @@ export class RequestGate {
       writeWireError(response, error);
       return;
     }
+    if (this.config.issuerScheme === 'https') response.setHeader('strict-transport-security', STRICT_TRANSPORT);
     const answer = toProblem(error, context.requestId, this.config.issuer);
     if (context.endpointClass === 'pages') {
       const nonce = newNonce();

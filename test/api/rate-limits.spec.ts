@@ -1,5 +1,7 @@
 import { DataSource } from 'typeorm';
 import { useClock } from '../../src/kernel/clock.js';
+import { auditUnavailable } from '../../src/modules/audit/audit.errors.js';
+import { AuditLog } from '../../src/modules/audit/audit-log.service.js';
 import { Metrics } from '../../src/platform/metrics/metrics.js';
 import { call, post, type Answer } from '../support/api.js';
 import { startApplication, type TestApplication } from '../support/application.js';
@@ -198,6 +200,22 @@ describe('those who prove who they are', () => {
     expectRefusal(byKey.refusal, 'token-client');
   });
 
+  it('are clients also when they log in with a key, and use up nothing of their source', async () => {
+    const headers = source();
+    const { body: agent } = await call(server, 'POST', '/api/auth/register', { token, body: { name: 'limited', password: 'seldom heard piano 4711', scopes: ['weather:read'] } });
+    const logIn = () => call(server, 'POST', '/api/auth/login', { body: { api_key: agent['api_key'] }, headers });
+    for (let times = 0; times < QUOTA + 10; times += 1) expect((await logIn()).status).toBe(200);
+    const { refusal } = await untilRefused(logIn, 150);
+    expect(refusal.body).toMatchObject({ code: 'too_many_requests', policy: 'token-client' });
+    // And guessing at the agent is on record once, and then by its number.
+    const guess = () => call(server, 'POST', '/api/auth/login', { body: { name: 'limited', password: 'wrong' }, headers: source() });
+    const guessFrom = source();
+    const guesses = await Promise.all(Array.from({ length: 25 }, () => call(server, 'POST', '/api/auth/login', { body: { name: 'limited', password: 'wrong' }, headers: guessFrom })));
+    expect(guesses.map(({ status }) => status).sort()).toEqual([...Array(10).fill(401), ...Array(15).fill(429)]);
+    expect((await auditTrail(server.inside(DataSource))).filter(({ type, reason }) => type === 'token.refused' && reason === 'too_many_sign_ins')).toHaveLength(1);
+    expect((await guess()).status).toBe(401);
+  });
+
   it('are limited as people, each for themselves', async () => {
     const [ada, grace] = await Promise.all(['ada', 'grace'].map(async (name) => signIn(server, await addPerson(server, token, 'member', name))));
     const { times, refusal } = await untilRefused(() => call(server, 'GET', '/api/users/me', { token: ada!.accessToken }), 150);
@@ -239,6 +257,25 @@ describe('what is refused', () => {
     const basic = await machine();
     await untilRefused(() => post(server, '/api/oauth/token', OWN_TOKEN, { basic }), 150);
     expect((await limitEvents()).at(-1)).toMatchObject({ actor: { kind: 'client', id: basic[0] }, organization_id: expect.stringMatching(/^[0-9a-f-]{36}$/), details: { class: 'token', limit: 'client' } });
+  });
+
+  it('is on record under no other name', async () => {
+    const otherwise = (await auditTrail(server.inside(DataSource))).filter(({ type, reason }) => type !== 'request.limited' && ['too_many_requests', 'slow_down'].includes(String(reason)));
+    expect(otherwise).toEqual([]);
+  });
+
+  it('is not refused but unavailable where it cannot be recorded', async () => {
+    const headers = source();
+    for (let times = 0; times < QUOTA; times += 1) await call(server, 'GET', '/nothing', { headers });
+    const failing = vi.spyOn(server.inside(AuditLog), 'record').mockRejectedValue(auditUnavailable(new Error('secret reason')));
+    try {
+      const statuses = new Set<number>();
+      for (let times = 0; times < 10; times += 1) statuses.add((await call(server, 'GET', '/nothing', { headers })).status);
+      expect([...statuses].filter((status) => status !== 404)).toEqual([503]);
+    } finally {
+      failing.mockRestore();
+    }
+    await untilRefused(() => call(server, 'GET', '/nothing', { headers }));
   });
 
   it('is a metric', async () => {

@@ -4,7 +4,7 @@ import type { DomainError } from '../../kernel/domain-error.js';
 import type { RequestContext } from '../http/request-context.js';
 import { sourceNetwork } from '../http/source-network.js';
 import { Metrics } from '../metrics/metrics.js';
-import type { EndpointClass, LimitedParty } from './endpoint-class.js';
+import type { EndpointClass } from './endpoint-class.js';
 import { tellLimits, type CountedFor } from './limit-headers.js';
 import { LimitRecorder, type ReachedLimit } from './limit-recorder.js';
 import type { ProvenCaller } from './proven-caller.js';
