@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Injectable } from '@nestjs/common';
 import { Provider, type KoaContextWithOIDC } from 'oidc-provider';
 import type { DomainError } from '../kernel/domain-error.js';
@@ -7,7 +7,11 @@ import { requestContext, type RequestContext } from '../platform/http/request-co
 import { RequestLimits } from '../platform/limits/request-limits.service.js';
 import type { ReachedLimit } from '../platform/limits/limit-recorder.js';
 import { clientRecordOf } from './clients.js';
+import { RequestGate } from './request-gate.service.js';
 import { toWireError } from './wire-errors.js';
+
+/** Only of those the gate lets a request go on from a source that has nothing left. */
+const BACK_CHANNEL = { isBackChannel: true };
 
 /**
  * Has requests count for the clients that proved to make them, by a secret or an assertion, at every endpoint where clients prove
@@ -15,7 +19,7 @@ import { toWireError } from './wire-errors.js';
  */
 @Injectable()
 export class ClientLimits {
-  constructor(private readonly limits: RequestLimits) {}
+  constructor(private readonly limits: RequestLimits, private readonly gate: RequestGate) {}
 
   /** @returns the limit that the request ran into; undefined when it may go on */
   charge(context: RequestContext, { kind, id, organizationId }: ClientRecord, response: ServerResponse): ReachedLimit | undefined {
@@ -25,6 +29,14 @@ export class ClientLimits {
   /** The answer to a request that ran into a limit, once it is on record. @throws DomainError `audit_unavailable` */
   refusalOf(reached: ReachedLimit): Promise<DomainError> {
     return this.limits.refusalOf(reached);
+  }
+
+  /** Answers a request that nobody has proven to have made, when its source has nothing left. Was it so? */
+  async refuseUnproven(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
+    const context = requestContext();
+    if (!context?.isSourceSpent) return false;
+    await this.gate.refuse(request, response, context, BACK_CHANNEL);
+    return true;
   }
 
   /** Call it when the provider has its clients and its memory of assertions. */

@@ -48,6 +48,7 @@ export class ProtocolServer implements OnApplicationBootstrap {
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     bufferBody(request);
     if (await this.fastPath.answer(request, response)) return;
+    if (await this.limits.refuseUnproven(request, response)) return;
     offerBody(request);
     try {
       await presentToken(request, this.verifier);

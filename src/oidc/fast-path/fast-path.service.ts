@@ -6,7 +6,7 @@ import { TOKEN_EXCHANGE } from '../../modules/clients/client-registration.servic
 import { ClientsService, type ClientRecord } from '../../modules/clients/clients.service.js';
 import { TokenVerifier } from '../../modules/tokens/token-verifier.service.js';
 import { maySeeToken } from '../../modules/tokens/token-visibility.js';
-import { requestContext, type RequestContext } from '../../platform/http/request-context.js';
+import { requestContext } from '../../platform/http/request-context.js';
 import { Metrics, type TokenGrant } from '../../platform/metrics/metrics.js';
 import { ClientLimits } from '../client-limits.service.js';
 import { readText } from '../form-body.js';
@@ -14,7 +14,6 @@ import { ClientCredentialsGrant } from '../grants/client-credentials.service.js'
 import { TokenExchangeGrant } from '../grants/token-exchange.service.js';
 import { viewerOf } from '../protocol-policies.service.js';
 import { PROTOCOL_ROUTES } from '../protocol-routes.js';
-import { RequestGate } from '../request-gate.service.js';
 import { toWireError, writeWireError } from '../wire-errors.js';
 import { introspectionResponse } from './introspection-response.js';
 import { plainForm, type PlainForm } from './plain-form.js';
@@ -24,7 +23,6 @@ import { presentedSecret } from './presented-secret.js';
 const TELLING_HEADERS = ['dpop', 'origin', 'oauth-client-attestation', 'oauth-client-attestation-pop'] as const;
 /** The grants that are answered here, by their `grant_type`. */
 const GRANTS = new Map<string | undefined, TokenGrant>([['client_credentials', 'client_credentials'], [TOKEN_EXCHANGE, 'token_exchange']]);
-const BACK_CHANNEL = { isBackChannel: true };
 const FORM = /^application\/x-www-form-urlencoded(?:; ?charset=utf-8)?$/i;
 
 /**
@@ -49,22 +47,10 @@ export class FastPath {
     private readonly verifier: TokenVerifier,
     private readonly metrics: Metrics,
     private readonly limits: ClientLimits,
-    private readonly gate: RequestGate,
   ) {}
 
-  /**
-   * Did it answer? Otherwise nothing was done with the request but to count it, and its body is still there to be read. A request
-   * that proves nothing, of a source that has nothing left, goes no further than this.
-   */
+  /** Did it answer? Otherwise nothing was done with the request but to count it, and its body is still there to be read. */
   async answer(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
-    const context = requestContext();
-    if (await this.tryToAnswer(request, response, context)) return true;
-    if (!context?.isSourceSpent) return false;
-    await this.gate.refuse(request, response, context, BACK_CHANNEL);
-    return true;
-  }
-
-  private async tryToAnswer(request: IncomingMessage, response: ServerResponse, context: RequestContext | undefined): Promise<boolean> {
     const isTokenRequest = request.url === PROTOCOL_ROUTES.token;
     if (!isTokenRequest && request.url !== PROTOCOL_ROUTES.introspection) return false;
     if (!isPlain(request)) return false;
@@ -79,6 +65,7 @@ export class FastPath {
       const client = this.clients.peek(presented.clientId) ?? await this.clients.findCached(presented.clientId);
       const secretId = this.clients.verifySecret(client, presented.secret);
       if (secretId === undefined || client?.status !== 'active' || !client.tokenEndpointAuthMethod.startsWith('client_secret')) return false;
+      const context = requestContext();
       const reached = context && this.limits.charge(context, client, response);
       if (reached) {
         if (grant) this.metrics.tokenDecided(grant, 'refused');
