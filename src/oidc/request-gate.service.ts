@@ -39,15 +39,15 @@ export class RequestGate {
     const kind = endpointClass(request.method!, path);
     if (kind === undefined) return true;
     const isAdmitted = this.limits.admitSource(context, kind) || this.mayProveItself(request, context, target, path);
-    if (kind === 'pages') this.limits.tellSource(context, response);
+    if (isAdmitted && kind === 'pages') this.limits.tellSource(context, response);
     if (!isAdmitted) void this.refuse(request, response, context, target).catch(() => { response.destroy(); });
     return isAdmitted;
   }
 
   /** Answers a request whose source has nothing left. */
   async refuse(request: IncomingMessage, response: ServerResponse, context: RequestContext, target: Pick<ProtocolTarget, 'isBackChannel'> | undefined): Promise<void> {
-    const error = await this.limits.sourceRefusal(context).catch((unrecorded: unknown) => unrecorded);
     this.limits.tellSource(context, response);
+    const error = await this.limits.sourceRefusal(context).catch((unrecorded: unknown) => unrecorded);
     if (target?.isBackChannel) {
       writeWireError(response, error);
       return;
