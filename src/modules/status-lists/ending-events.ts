@@ -39,7 +39,7 @@ const ENDS: Readonly<Record<AuditEventType, EndingKind | null>> = {
   'limits.changed': null, 'limit.threshold_reached': null, 'usage.reported': null,
   'key.created': null, 'key.rotated': null, 'key.retired': null,
   'audit_key.created': null, 'audit_log.exported': null, 'audit_log.damaged': null,
-  'access.refused': null, 'request.refused': null, 'authorization.refused': null, 'introspection.refused': null, 'revocation.refused': null,
+  'access.refused': null, 'request.refused': null, 'request.limited': null, 'authorization.refused': null, 'introspection.refused': null, 'revocation.refused': null,
   'installation.set_up': null, 'installation.bootstrapped': null,
 };
 
