@@ -15,7 +15,7 @@ const FRONT_DOOR = '[.](module|service|entity|errors|events)[.]ts$';
  * They import nothing but the kernel, errors, the types of platform/http/caller.ts and each other.
  */
 const SHARED = [
-  'audit/audit-catalogue', 'audit/audit-event', 'audit/logged-event', 'limits/bounds', 'organizations/roles', 'organizations/role-ceiling', 'tools/tool-grant', 'delegation/authority', 'delegation/attenuation', 'delegation/delegation-chain',
+  'audit/audit-catalogue', 'audit/audit-catalogue-terms', 'audit/audit-event', 'audit/logged-event', 'limits/bounds', 'organizations/roles', 'organizations/role-ceiling', 'tools/tool-grant', 'delegation/authority', 'delegation/attenuation', 'delegation/delegation-chain',
   'delegation/delegation-liveness', 'tasks/tasks-below', 'tokens/token-liveness', 'tokens/token-visibility',
 ].map((name) => `^src/modules/${name}[.]ts$`);
 

@@ -29,6 +29,7 @@ import { HealthModule } from './platform/health/health.module.js';
 import { AccessGuard } from './platform/http/access.guard.js';
 import { HttpModule } from './platform/http/http.module.js';
 import { RefusalInterceptor } from './platform/http/refusal.interceptor.js';
+import { RateLimitsModule } from './platform/limits/rate-limits.module.js';
 import type { Log } from './platform/logging/log.js';
 import { LoggingModule } from './platform/logging/logging.module.js';
 import { MetricsModule } from './platform/metrics/metrics.module.js';
@@ -41,7 +42,7 @@ export class AppModule {
     return {
       module: AppModule,
       imports: [
-        ConfigModule.forRoot(config), LoggingModule.forRoot(log), MetricsModule, DatabaseModule, CryptoModule, RedisModule, HealthModule, HttpModule,
+        ConfigModule.forRoot(config), LoggingModule.forRoot(log), MetricsModule, DatabaseModule, CryptoModule, RedisModule, HealthModule, HttpModule, RateLimitsModule,
         AuditModule, LimitsModule, OrganizationsModule, UsersModule, ScopesModule, ResourcesModule, ToolsModule, ClientsModule, AgentsModule, PoliciesModule, DelegationModule, TasksModule,
         TokensModule, StatusListsModule, LineageModule, UsageModule, SignalsModule, AdminModule,
         ...(config.demoApi ? [DemoModule] : []),

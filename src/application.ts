@@ -7,6 +7,7 @@ import { AppModule } from './app.module.js';
 import { dispatchingServer, type DispatchParts } from './oidc/dispatch.js';
 import { InteractionErrors } from './oidc/interactions/interaction-errors.service.js';
 import { ProtocolServer } from './oidc/protocol-server.service.js';
+import { RequestGate } from './oidc/request-gate.service.js';
 import type { Config } from './platform/config/config.js';
 import { configureHttp, fastifyOptions, serverOptions } from './platform/http/configure-http.js';
 import { openRequest } from './platform/http/open-request.js';
@@ -35,6 +36,7 @@ export async function createApplication(config: Config, log: Log): Promise<NestF
   app.useGlobalFilters(new ProblemFilter(config, log, app.get(RouteTable), app.get(InteractionErrors)));
   configureHttp(app, apiDescription(config));
   const observer = app.get(RequestObserver);
+  const gate = app.get(RequestGate);
   const protocol = app.get(ProtocolServer);
   Object.assign(parts, {
     config,
@@ -43,6 +45,7 @@ export async function createApplication(config: Config, log: Log): Promise<NestF
       observer.observe(request, response, context);
       return context;
     },
+    admit: (request, response, context, target) => gate.admit(request, response, context, target),
     protocol: (request, response) => protocol.handle(request, response),
   } satisfies DispatchParts);
   await app.init();

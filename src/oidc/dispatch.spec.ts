@@ -12,6 +12,11 @@ async function dispatcher(settings: Record<string, string>): Promise<Server> {
   const server = dispatchingServer({
     config: loadConfig({ LEGATE_MASTER_KEY: 'A'.repeat(43), ...settings }),
     openRequest: () => ({ requestId: 'r', ip: '127.0.0.1' }),
+    admit: ({ headers }, response) => {
+      if (headers['x-too-often'] === undefined) return true;
+      response.writeHead(429).end();
+      return false;
+    },
     protocol: async (request, response) => {
       if (request.url?.includes('fail')) throw new Error('secret reason');
       response.end(tell('protocol', request));
@@ -61,6 +66,10 @@ describe('where requests part ways', () => {
   it('takes preflights to the engine, and answers who only asks what there is', async () => {
     expect((await ask(server, '/api/oauth/token', { host: 'id.example', 'access-control-request-method': 'POST' }, 'OPTIONS')).body).toMatchObject({ by: 'protocol' });
     expect(await ask(server, '/api/oauth/token', { host: 'id.example' }, 'OPTIONS')).toMatchObject({ status: 204, headers: { allow: 'POST, OPTIONS' } });
+  });
+
+  it('takes what comes too often to neither', async () => {
+    for (const path of ['/api/oauth/token', '/api/agents']) expect((await ask(server, path, { host: 'id.example', 'x-too-often': '1' }, 'POST')).status).toBe(429);
   });
 
   it('answers a failure of the engine without its reason', async () => {

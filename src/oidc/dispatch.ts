@@ -8,22 +8,25 @@ export interface DispatchParts {
   readonly config: Config;
   /** Begins a request: its id, its source, its line in the access log. */
   readonly openRequest: (request: IncomingMessage, response: ServerResponse) => RequestContext;
+  /** Does the request go on? Otherwise it came too often, and is answered. */
+  readonly admit: (request: IncomingMessage, response: ServerResponse, context: RequestContext, target: ProtocolTarget | undefined) => boolean;
   readonly protocol: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 }
 
 /**
  * The one place where requests part ways: protocol paths go straight to the protocol engine, before any body parser;
- * everything else to Fastify. What both need (request id, access log, pinned host) happens here, once.
+ * everything else to Fastify. What both need (request id, access log, pinned host, limits) happens here, once.
  */
 export function dispatchingServer(parts: DispatchParts, rest: RequestListener): Server {
   return createServer((request, response) => {
-    const { config, openRequest, protocol } = parts;
+    const { config, openRequest, admit, protocol } = parts;
     const context = openRequest(request, response);
     runWithRequestContext(context, () => {
       // Whoever answers. What is JSON here must not be taken for a page because of what somebody put into it.
       response.setHeader('x-content-type-options', 'nosniff');
       if (!isHostKnown(config, request)) return refuse(response, 421, 'misdirected_request', 'This server is not the authority for that host.');
       const target = protocolTarget(request.url ?? '/');
+      if (!admit(request, response, context, target)) return undefined;
       if (!target) {
         rest(request, response);
         return undefined;

@@ -9,6 +9,7 @@ import { UsersModule } from '../modules/users/users.module.js';
 import { ActingOnConsent } from './acting-on-consent.service.js';
 import { AccessTokenFormat } from './access-token-format.js';
 import { Accounts } from './accounts.service.js';
+import { ClientLimits } from './client-limits.service.js';
 import { CodeFlowTerms } from './code-flow-terms.service.js';
 import { FastPath } from './fast-path/fast-path.service.js';
 import { AtomicGrants } from './grants/atomic-grants.js';
@@ -29,6 +30,7 @@ import { ProtocolPolicies } from './protocol-policies.service.js';
 import { ProtocolServer } from './protocol-server.service.js';
 import { ProtocolStorage } from './protocol-storage.service.js';
 import { ProviderFactory } from './provider-factory.js';
+import { RequestGate } from './request-gate.service.js';
 import { SessionEndings } from './session-endings.service.js';
 import { ProtocolUpkeep } from './upkeep.service.js';
 
@@ -36,10 +38,10 @@ import { ProtocolUpkeep } from './upkeep.service.js';
   imports: [OrganizationsModule, UsersModule, ScopesModule, ResourcesModule, ClientsModule, AgentsModule, DelegationModule],
   controllers: [InteractionsController, LandingPageController, SetupPageController],
   providers: [
-    AccessTokenFormat, Accounts, ActingOnConsent, AtomicGrants, ClientCredentialsGrant, CodeFlowTerms, ConsentPresenter, FastPath, GrantGrounds, InteractionErrors, Interactions, Pages, ProtocolGrants,
+    AccessTokenFormat, Accounts, ActingOnConsent, AtomicGrants, ClientCredentialsGrant, ClientLimits, CodeFlowTerms, ConsentPresenter, FastPath, GrantGrounds, InteractionErrors, Interactions, Pages, ProtocolGrants,
     ProtocolObjects,
-    ProtocolPages, ProtocolPolicies, ProtocolServer, ProtocolStorage, ProtocolUpkeep, ProviderFactory, SessionEndings, TokenExchangeGrant,
+    ProtocolPages, ProtocolPolicies, ProtocolServer, ProtocolStorage, ProtocolUpkeep, ProviderFactory, RequestGate, SessionEndings, TokenExchangeGrant,
   ],
-  exports: [ProtocolServer],
+  exports: [ProtocolServer, RequestGate],
 })
 export class OidcModule {}

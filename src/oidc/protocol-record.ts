@@ -37,7 +37,7 @@ export function recordProtocol(provider: Provider, audit: AuditLog, clients: Cli
     const { refusal, fact } = stateOf(ctx.req);
     if (refusal) retryLater(ctx as KoaContextWithOIDC, refusal.error);
     // What went wrong on our side is no refusal, and a log that cannot be written now need not be tried a second time.
-    const event = !refusal ? fact : isRefusal(refusal.error) ? refusalEvent(ctx as KoaContextWithOIDC, refusal) : undefined;
+    const event = !refusal ? fact : isRefusal(refusal.error) && !audit.hasRecorded(refusal.error.cause) ? refusalEvent(ctx as KoaContextWithOIDC, refusal) : undefined;
     if (!event) return;
     try {
       await audit.record(event);

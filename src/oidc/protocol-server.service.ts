@@ -3,14 +3,13 @@ import { Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common'
 import type { Provider } from 'oidc-provider';
 import { KeyRing } from '../platform/crypto/key-ring.service.js';
 import { TokenVerifier } from '../modules/tokens/token-verifier.service.js';
-import { Metrics } from '../platform/metrics/metrics.js';
+import { ClientLimits } from './client-limits.service.js';
 import { FastPath } from './fast-path/fast-path.service.js';
 import { bufferBody, offerBody } from './form-body.js';
 import { ProtocolGrants } from './grants/protocol-grants.service.js';
 import { presentToken } from './presented-token.js';
 import { ProtocolStorage } from './protocol-storage.service.js';
 import { ProviderFactory } from './provider-factory.js';
-import { countTokens } from './token-metrics.js';
 import { writeWireError } from './wire-errors.js';
 
 /** The protocol engine in service. A change of keys swaps in a new one; requests under way finish on the old. */
@@ -26,7 +25,7 @@ export class ProtocolServer implements OnApplicationBootstrap {
     private readonly keyRing: KeyRing,
     private readonly verifier: TokenVerifier,
     private readonly fastPath: FastPath,
-    private readonly metrics: Metrics,
+    private readonly limits: ClientLimits,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -49,6 +48,7 @@ export class ProtocolServer implements OnApplicationBootstrap {
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     bufferBody(request);
     if (await this.fastPath.answer(request, response)) return;
+    if (await this.limits.refuseUnproven(request, response)) return;
     offerBody(request);
     try {
       await presentToken(request, this.verifier);
@@ -63,7 +63,7 @@ export class ProtocolServer implements OnApplicationBootstrap {
     const provider = this.factory.create(this.storage.adapter);
     this.storage.attach(provider);
     this.grants.register(provider);
-    countTokens(provider, this.metrics);
+    this.limits.attach(provider);
     this.serving = { provider, callback: provider.callback() };
   }
 }

@@ -58,6 +58,7 @@ export function writeWireError(response: ServerResponse, error: unknown): void {
   const known = toWireError(error);
   const { status, error: code, error_description: description } = known instanceof errors.OIDCProviderError
     ? known : { status: 500, error: 'server_error', error_description: 'The request could not be completed.' };
-  response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store', ...(status === 503 && { 'retry-after': '1' }) });
+  const retryAfter = error instanceof DomainError && error.retryAfterSeconds !== undefined ? Math.max(1, Math.ceil(error.retryAfterSeconds)) : status === 503 ? 1 : undefined;
+  response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store', ...(retryAfter !== undefined && { 'retry-after': String(retryAfter) }) });
   response.end(JSON.stringify({ error: code, error_description: description }));
 }

@@ -16,6 +16,7 @@ const BEYOND_READING: Readonly<Record<string, string>> = {
   'key.created writes details.superseded_retires_at': 'it is a key without a predecessor',
   ...Object.fromEntries(['request.refused', 'authorization.refused', 'introspection.refused', 'revocation.refused'].flatMap((type) => ['decision', 'asked'].map((member) =>
     [`${type} writes details.${member}`, 'what the policies refuse is a token, or access']))),
+  ...Object.fromEntries(['request.limited', 'user.sign_in_refused', 'token.refused'].map((type) => [`${type} documents details.count`, 'the tally of refusals adds it'])),
   'token.refused documents target.kind agent': 'the sign-in of agents assigns it once the agent is known',
   'token.refused documents target.kind client': 'the sign-in of agents assigns it once the client is known',
 };

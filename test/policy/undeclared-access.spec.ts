@@ -8,6 +8,7 @@ import { AccessGuard } from '../../src/platform/http/access.guard.js';
 import { Access } from '../../src/platform/http/access.js';
 import { CallerAuthenticator } from '../../src/platform/http/caller-authenticator.js';
 import type { Caller } from '../../src/platform/http/caller.js';
+import { RequestLimits } from '../../src/platform/limits/request-limits.service.js';
 import { RefusalRecorder } from '../../src/platform/http/refusal-recorder.js';
 import { ProblemFilter } from '../../src/platform/http/problem.filter.js';
 import { loadConfig } from '../../src/platform/config/load-config.js';
@@ -60,6 +61,7 @@ class Forgetful extends RefusalRecorder {
   imports: [{ module: InnerModule }],
   providers: [
     { provide: APP_GUARD, useClass: AccessGuard }, { provide: CallerAuthenticator, useClass: Everybody }, { provide: RefusalRecorder, useClass: Forgetful },
+    { provide: RequestLimits, useValue: {} },
   ],
 })
 class PlantedModule {}

@@ -6,6 +6,9 @@ export class FormBrowser {
   /** How each form that it sent was answered, oldest first. */
   readonly formAnswers: number[] = [];
 
+  /** @param headers sent with everything, as a proxy in front would add them */
+  constructor(private readonly headers: Readonly<Record<string, string>> = {}) {}
+
   /** Follows redirects until a page, or until the client's redirect URI, which nobody opens. */
   async open(url: string, init: RequestInit = {}): Promise<{ url: string; status: number; html: string; headers: Headers }> {
     let current = url;
@@ -13,7 +16,7 @@ export class FormBrowser {
     const redirectUri = new URL(url).searchParams.get('redirect_uri');
     if (redirectUri) this.redirectUri = redirectUri;
     for (let hop = 0; hop < 12; hop += 1) {
-      const response = await fetch(current, { ...request, redirect: 'manual', headers: { accept: 'text/html', ...request.headers as object, cookie: this.cookieHeader(current) } });
+      const response = await fetch(current, { ...request, redirect: 'manual', headers: { accept: 'text/html', ...this.headers, ...request.headers as object, cookie: this.cookieHeader(current) } });
       this.keep(response);
       if (request.method === 'POST') this.formAnswers.push(response.status);
       const location = response.headers.get('location');
@@ -65,7 +68,8 @@ export class FormBrowser {
     }
   }
 
-  private cookieHeader(url: string): string {
+  /** What it would send of its cookies. */
+  cookieHeader(url: string): string {
     const { pathname } = new URL(url);
     return [...this.cookies.values()].filter(({ path }) => pathname.startsWith(path)).map(({ value }) => value).join('; ');
   }

@@ -3,6 +3,7 @@ import { newId, type OrganizationId, type UserId } from '../../src/kernel/ids.js
 import { now } from '../../src/kernel/clock.js';
 import { AuditLog } from '../../src/modules/audit/audit-log.service.js';
 import { Endings } from '../../src/modules/audit/endings.service.js';
+import { RefusalTally } from '../../src/modules/audit/refusal-tally.service.js';
 import { Membership } from '../../src/modules/organizations/membership.entity.js';
 import { OrganizationAdministration } from '../../src/modules/organizations/organization-administration.service.js';
 import { Organization } from '../../src/modules/organizations/organization.entity.js';
@@ -12,11 +13,13 @@ import { AccountService } from '../../src/modules/users/account.service.js';
 import { MembersService } from '../../src/modules/users/members.service.js';
 import { PasswordsService } from '../../src/modules/users/passwords.service.js';
 import { SignInSource } from '../../src/modules/users/sign-in-source.entity.js';
+import { KnownDevices } from '../../src/modules/users/known-devices.service.js';
 import { SignInThrottle } from '../../src/modules/users/sign-in-throttle.service.js';
 import { SignIn } from '../../src/modules/users/sign-in.service.js';
 import { UserAdministration } from '../../src/modules/users/user-administration.service.js';
 import { User } from '../../src/modules/users/user.entity.js';
 import { UsersService } from '../../src/modules/users/users.service.js';
+import { loadConfig } from '../../src/platform/config/load-config.js';
 import { MachineSecrets } from '../../src/platform/crypto/machine-secrets.js';
 import { MasterKey } from '../../src/platform/crypto/master-key.js';
 import { PasswordHasher } from '../../src/platform/crypto/password-hasher.js';
@@ -79,8 +82,10 @@ export async function openDirectory(moreEntities: (new () => object)[] = []) {
     dataSource.getRepository(Organization), organizations, secrets, dataSource, audit, masterKey);
   const users = new UsersService(dataSource.getRepository(User), dataSource.getRepository(Organization), dataSource.getRepository(Membership));
   const passwords = new PasswordsService(hasher);
-  const throttle = new SignInThrottle(dataSource.getRepository(SignInSource), limiter, masterKey);
-  const signIn = new SignIn(dataSource.getRepository(User), users, throttle, hasher, dataSource, audit);
+  const tally = new RefusalTally(audit);
+  const devices = new KnownDevices(masterKey, loadConfig({}));
+  const throttle = new SignInThrottle(dataSource.getRepository(SignInSource), limiter, devices, masterKey);
+  const signIn = new SignIn(dataSource.getRepository(User), users, throttle, hasher, dataSource, audit, tally);
   const members = new MembersService(dataSource.getRepository(Membership), organizations, users, dataSource, audit, masterKey);
   const userAdministration = new UserAdministration(users, members, organizations, passwords, dataSource, audit, new Endings());
   const account = new AccountService(users, signIn, passwords, dataSource, audit);
@@ -98,7 +103,7 @@ export async function openDirectory(moreEntities: (new () => object)[] = []) {
   };
 
   return {
-    ...database, audit, secrets, hasher, limiter, organizations, organizationAdministration, users, passwords, throttle, signIn, members, userAdministration,
+    ...database, audit, secrets, hasher, limiter, organizations, organizationAdministration, users, passwords, tally, devices, throttle, signIn, members, userAdministration,
     account, organization, person,
   };
 }

@@ -1,56 +1,9 @@
-/** What events of one type say, beside what all events say. */
-export interface AuditEventEntry {
-  /** When it is written: a sentence. */
-  readonly when: string;
-  readonly outcomes: readonly ('success' | 'refused')[];
-  /** In whose log it is, where that is not the organization that it happened in. */
-  readonly log?: string;
-  /** What `target.kind` can be; nothing when there is no target. */
-  readonly target?: readonly string[];
-  /** What `reason` can be, with every value that is fixed; nothing when there is none. */
-  readonly reason?: string;
-  /** The members of `details`, each with its meaning. All of them can be missing. */
-  readonly details?: Readonly<Record<string, string>>;
-}
+import {
+  ASKED_SCOPE, ASSIGNMENT, BOTH, CHANGED, CLIENT_ID, COUNT, DECISION, ENDED, ENDED_BY_SWITCH, ERROR_CODE, INSTALLATION, KEY, OF_POLICIES, OF_REQUEST, POLICY, PROBLEMS, PROTOCOL_LOG, REFUSED, SCOPE, SECRET, STREAM, SUCCESS, TOOL, UNUSED, UNUSED_SINCE,
+  type AuditEventEntry,
+} from './audit-catalogue-terms.js';
 
-const BOTH = ['success', 'refused'] as const;
-const SUCCESS = ['success'] as const;
-const REFUSED = ['refused'] as const;
-
-const INSTALLATION = 'The installation’s.';
-const ENDED = 'How much that was alive ended with it, by kind, such as `{"tokens": 12, "delegations": 1}`; what other organizations have of it is not counted.';
-const ENDED_BY_SWITCH = 'How much was alive and ended, by kind: `tokens`, of which `refresh_tokens`, for how many `people`; `delegations`, `consents`, `tasks`, `sessions`, `agents`. What came to be in the moment after the count ended as well.';
-const CHANGED = 'Names of what the request set, sorted.';
-const CLIENT_ID = 'The client.';
-const SCOPE = 'Scopes, separated by spaces.';
-const ASKED_SCOPE = 'Scopes that were asked for, separated by spaces.';
-const DECISION = 'What the policies decided: `id` of the decision and `policies`, the ids of those that decided.';
-const PROBLEMS = 'What is wrong, in sentences; the first ones.';
-
-const UNUSED = '`unused` when the server ended it by itself, since nobody had used it for as long as the operator says.';
-const UNUSED_SINCE = 'When it was used for the last time, or made, if it ended because of that; RFC 3339.';
-const SECRET = { secret_id: 'The secret’s id.', prefix: 'The part of the secret that is none, by which lists show it.', expires_at: 'When it expires, if it does; RFC 3339.' };
-const POLICY = { name: 'Its name.', version: 'Its version after this.', is_enabled: 'Whether it decides.' };
-const TOOL = { name: 'Its name.' };
-const ASSIGNMENT = { name: 'The agent’s name.', tool_id: 'The tool.', tool: 'The tool’s name.' };
-const KEY = {
-  algorithm: 'What it signs with, such as `ES256`.', activates_at: 'When it begins to sign; RFC 3339. Missing of those that the first start made: they sign at once.',
-};
-const STREAM = {
-  client_id: 'The client that receives.', method: '`push` or `poll`.', endpoint_url: 'Where events are pushed; null where they are polled.',
-  events: 'Types of events that were asked for; a list, or null for all.',
-};
-/** What a protocol endpoint notes of a request that it refuses. */
-const OF_REQUEST = {
-  client_id: 'The client that the request names, whether or not it proved to be it.', grant_type: 'As the request says.', scope: 'As the request says.', resource: 'As the request says.',
-  description: 'The private reason where there is one, else the sentence of the answer.',
-};
-const OF_POLICIES = {
-  decision: 'Only where the policies refused: `id` of the decision and `policies`, the ids of those that decided.',
-  asked: 'Only where the policies refused: what was asked and denied, complete enough to decide it again: `action` and what belongs to it.',
-};
-const PROTOCOL_LOG = 'The client’s organization, once the client is known and has not failed to prove itself; else the installation’s.';
-const ERROR_CODE = 'The `error` of the answer.';
+export type { AuditEventEntry } from './audit-catalogue-terms.js';
 
 /**
  * The closed catalogue of what is recorded, by group. A new kind of fact is a new entry here; `docs/audit-events.md` is made of it.
@@ -63,10 +16,10 @@ export const AUDIT_CATALOGUE = {
       log: 'The organization where the person works: the one they chose last, else the one they joined first; the installation’s if they are in none.',
     },
     'user.sign_in_refused': {
-      when: 'Somebody tried to sign in and was turned away. Only where somebody has the address is there a `target`.', outcomes: REFUSED, target: ['user'],
+      when: 'Somebody tried to sign in and was turned away. Only where somebody has the address is there a `target`. Of those that are `throttled`, for one account and from one network, the first is an event; those that follow within a minute are counted, and another event says how many there were.', outcomes: REFUSED, target: ['user'],
       log: 'As of `user.signed_in`; the installation’s where nobody has the address.',
       reason: '`invalid_credentials`, also for an address that nobody has; `account_disabled`, though the password was right; `throttled` after too many tries. The answer does not tell the first two apart.',
-      details: { account: 'Only where nobody has the address: a pseudonym, the same for the same address. The address itself is not kept, since people type passwords into the wrong field.' },
+      details: { account: 'Only where nobody has the address: a pseudonym, the same for the same address. The address itself is not kept, since people type passwords into the wrong field.', count: `Only of \`throttled\`. ${COUNT}` },
     },
     'user.signed_out': { when: 'Somebody ended their browser session at the end session endpoint.', outcomes: SUCCESS, log: INSTALLATION },
     'user.created': {
@@ -306,7 +259,7 @@ export const AUDIT_CATALOGUE = {
     'token.refused': {
       when: 'The token endpoint, or the sign-in of agents, issued nothing. Only at the latter is there a `target`, where the agent is known. (Other routes of the REST API that issue tokens refuse as `access.refused` or `request.refused`.)', outcomes: REFUSED, target: ['agent', 'client'], log: `${PROTOCOL_LOG} At the sign-in of agents also the organization of the agent that was named.`,
       reason: `${ERROR_CODE} At the sign-in of agents the \`code\`.`,
-      details: { ...OF_REQUEST, ...OF_POLICIES, account: 'At the sign-in of agents, where no agent has the name: a pseudonym, the same for the same name.' },
+      details: { ...OF_REQUEST, ...OF_POLICIES, account: 'At the sign-in of agents, where no agent has the name: a pseudonym, the same for the same name.', count: `At the sign-in of agents, only of \`too_many_sign_ins\`: these are counted as of \`user.sign_in_refused\`. ${COUNT}` },
     },
     'token.revoked': {
       when: 'A token was revoked, by its client at the revocation endpoint or by somebody over the REST API. What descends from it is dead as well. (Of a refresh token at the revocation endpoint the whole consent ends: `consent.revoked`.)', outcomes: SUCCESS, target: ['token'],
@@ -394,6 +347,14 @@ export const AUDIT_CATALOGUE = {
       when: 'A request was turned away for another reason: it is malformed, what it names does not exist, it clashes with what there is, there were too many. At the REST API, or at the end session endpoint, and then without a `target`.', outcomes: REFUSED,
       target: ['route'], log: 'As of `access.refused`.', reason: 'As of `access.refused`; `http_` and the status where there is no code.',
       details: { ...OF_REQUEST, client_id: 'Of the end session endpoint, as are the four below: the client that the request names.' },
+    },
+    'request.limited': {
+      when: 'A limit of requests was reached, whatever the endpoint. The first refusal for it is an event; those that follow within a minute are counted, and another event says how many there were.', outcomes: REFUSED,
+      log: 'The organization of who proved to have made the request; else the installation’s.', reason: '`too_many_requests`.',
+      details: {
+        class: 'The class of endpoints: `token`, `verification`, `pages`, `registration`, `read` or `write`.', limit: 'Whose limit it was: `source`, `client`, `user` or `organization`.',
+        source: 'The source: an IPv4 address, an IPv6 /64, or `device:` and the id of somebody who signed in with this browser before. Only of the limit of one; missing where very many are counted together.', count: COUNT,
+      },
     },
     'authorization.refused': { when: 'The authorization endpoint, or the one for pushed requests, refused. The person saw a page, or the client was told.', outcomes: REFUSED, log: PROTOCOL_LOG, reason: ERROR_CODE, details: OF_REQUEST },
     'introspection.refused': { when: 'The introspection endpoint refused to answer. (That a token is not active is an answer.)', outcomes: REFUSED, log: PROTOCOL_LOG, reason: ERROR_CODE, details: OF_REQUEST },

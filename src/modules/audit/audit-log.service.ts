@@ -88,8 +88,13 @@ export class AuditLog {
    */
   async recordRefusal(event: Omit<AuditEvent, 'outcome'>, error: Error): Promise<never> {
     await this.record({ ...event, outcome: 'refused' });
-    this.recordedRefusals.add(error);
+    this.noteRecorded(error);
     throw error;
+  }
+
+  /** Notes that a refusal is on record, be it as one of many. */
+  noteRecorded(error: Error): void {
+    this.recordedRefusals.add(error);
   }
 
   /** Is this refusal on record already? */

@@ -1,10 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { DomainError } from '../../kernel/domain-error.js';
 import { parseScope } from '../../kernel/scope-set.js';
+import { requestContext } from '../../platform/http/request-context.js';
 import { sourceNetwork } from '../../platform/http/source-network.js';
+import { RequestLimits } from '../../platform/limits/request-limits.service.js';
 import { AttemptLimiter } from '../../platform/redis/attempt-limiter.js';
 import type { AuditEvent } from '../audit/audit-event.js';
 import { AuditLog } from '../audit/audit-log.service.js';
+import { RefusalTally } from '../audit/refusal-tally.service.js';
 import { ClientsService, type ClientRecord } from '../clients/clients.service.js';
 import { FIRST_ORGANIZATION_SLUG } from '../organizations/organizations.service.js';
 import { AgentPasswordCheck, PASSWORD_GRANT } from './agent-password-check.service.js';
@@ -42,11 +45,13 @@ export class AgentLogin {
     private readonly tokens: ClientTokens,
     private readonly limiter: AttemptLimiter,
     private readonly audit: AuditLog,
+    private readonly tally: RefusalTally,
+    private readonly limits: RequestLimits,
   ) {}
 
   /**
    * @param source address of the peer
-   * @throws DomainError `credentials_ambiguous`, `invalid_credentials`, `too_many_sign_ins`, `password_hashing_busy`, `agent_not_active`,
+   * @throws DomainError `credentials_ambiguous`, `invalid_credentials`, `too_many_sign_ins`, `too_many_requests`, `password_hashing_busy`, `agent_not_active`,
    *   `invalid_scope`, `unauthorized_client`, `dpop_required`
    */
   async login(credentials: LoginCredentials, source: string): Promise<IssuedToken> {
@@ -56,13 +61,29 @@ export class AgentLogin {
     try {
       const client = apiKey === undefined ? await this.byPassword(organization, name!, password!, source, suspect) : await this.byKey(apiKey, source);
       Object.assign(suspect, known(client));
+      await this.admit(client);
       if (client.status !== 'active') throw agentNotActive(client.status);
       const scopes = await this.tokens.scopesFor(client, parseScope(scope));
       return await this.tokens.issue(client, { grantType: apiKey === undefined ? PASSWORD_GRANT : 'client_credentials', scopes, areScopesRequested: scope !== undefined });
     } catch (error) {
-      if (!(error instanceof DomainError) || error.kind === 'unavailable') throw error;
+      if (!(error instanceof DomainError) || error.kind === 'unavailable' || this.audit.hasRecorded(error)) throw error;
+      if (error.kind === 'throttled') return this.throttled(suspect, error, source);
       return this.audit.recordRefusal({ ...suspect, type: 'token.refused', reason: error.code, details: { ...suspect.details, ...error.record } }, error);
     }
+  }
+
+  /** From here on the request is the client's, not that of an address it shares. */
+  private async admit({ kind, id, organizationId }: ClientRecord): Promise<void> {
+    const context = requestContext();
+    if (context) await this.limits.admitCaller(context, { kind: kind === 'agent' ? 'agent' : 'client', id, organizationId });
+  }
+
+  /** Nothing stops anybody from being throttled again and again, so not each time is an event. */
+  private async throttled(suspect: Suspect, error: DomainError, source: string): Promise<never> {
+    const whom = suspect.target?.id ?? suspect.details.account ?? '';
+    await this.tally.record(`${whom} ${sourceNetwork(source)}`, { ...suspect, type: 'token.refused', outcome: 'refused', reason: error.code });
+    this.audit.noteRecorded(error);
+    throw error;
   }
 
   private async byKey(apiKey: string, source: string): Promise<ClientRecord> {

@@ -7,6 +7,7 @@ import { MasterKey } from '../../platform/crypto/master-key.js';
 import { purge } from '../../platform/database/purge.js';
 import { sourceNetwork } from '../../platform/http/source-network.js';
 import { AttemptLimiter } from '../../platform/redis/attempt-limiter.js';
+import { KnownDevices } from './known-devices.service.js';
 import { SignInSource } from './sign-in-source.entity.js';
 import { tooManySignIns } from './users.errors.js';
 
@@ -32,6 +33,8 @@ const NOBODY = '00000000-0000-0000-0000-000000000000';
  *   floods an account from one place uses up the allowance of that place, and nobody else's.
  * - A network, and an account, each have a looser one, which a crowd can use up. Neither is asked where the account signed
  *   in from that network within 90 days: so nobody can lock anybody out of where they usually are.
+ * - A browser with which the account signed in within 90 days has an allowance of its own, and nothing else is asked of it: so
+ *   not even somebody in the same network can lock anybody out.
  *
  * The answer is the same whether the account exists.
  */
@@ -42,6 +45,7 @@ export class SignInThrottle {
   constructor(
     @InjectRepository(SignInSource) private readonly sources: Repository<SignInSource>,
     private readonly limiter: AttemptLimiter,
+    private readonly devices: KnownDevices,
     masterKey: MasterKey,
   ) {
     this.key = masterKey.derive('sign-in');
@@ -58,9 +62,12 @@ export class SignInThrottle {
    * @param account what was typed for it, in the one form that the account has
    * @param accountId when there is such an account
    * @param source address of the peer
+   * @param cookies the `Cookie` header, where a browser asks
    * @throws DomainError `too_many_sign_ins`
    */
-  async admit(account: string, accountId: string | undefined, source: string): Promise<void> {
+  async admit(account: string, accountId: string | undefined, source: string, cookies?: string): Promise<void> {
+    const device = accountId === undefined ? undefined : this.devices.signInOf(accountId, cookies);
+    if (device !== undefined) return this.consume(`sign-in:device:${device}`, LIMITS.accountAndNetwork);
     const network = sourceNetwork(source);
     const name = this.pseudonym(account);
     const signedInAt = await this.lastSignIn(accountId ?? NOBODY, network);

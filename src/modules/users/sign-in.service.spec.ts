@@ -42,7 +42,7 @@ beforeEach(async () => {
 
 afterEach(() => restoreClock());
 
-const verify = (password: string, source = HERE, address = email) => directory.signIn.verify(address, password, source);
+const verify = (password: string, source = HERE, address = email, cookies?: string) => directory.signIn.verify(address, password, source, cookies);
 
 /** `signed_in`, or the code of the refusal. */
 async function attempt(password: string, source = HERE, address = email): Promise<string> {
@@ -220,6 +220,16 @@ describe('the throttle', () => {
     expect(await attempt(PASSWORD, there)).toBe('signed_in');
   });
 
+  it('puts on record that it refused once a minute for each account and network, and then how often', async () => {
+    await attempts(14, 'wrong');
+    await attempts(14, 'wrong', () => '198.51.100.31');
+    const throttled = async () => (await auditTrail(directory.dataSource)).filter(({ reason, target }) => reason === 'throttled' && (target as { id?: string } | undefined)?.id === id);
+    expect((await throttled()).map(({ details }) => details)).toEqual([undefined, undefined]);
+    advance(MINUTE);
+    await directory.tally.settle(now());
+    expect((await throttled()).map(({ details }) => details)).toEqual([undefined, undefined, { count: 3 }, { count: 3 }]);
+  });
+
   it('remembers places by a keyed hash, for 90 days', async () => {
     const sources = directory.dataSource.getRepository(SignInSource);
     await verify(PASSWORD, '203.0.113.1');
@@ -238,5 +248,45 @@ describe('the throttle', () => {
     const left = await sources.findBy({ accountId: id });
     expect(left).toHaveLength(1);
     expect(left[0]!.networkHash.equals(row!.networkHash)).toBe(false);
+  });
+});
+
+describe('a browser with which somebody signed in', () => {
+  /** What it sends afterwards. */
+  const remembering = (accountId: string, cookies?: string) => directory.devices.remember(accountId, cookies).split(';')[0]!;
+
+  it('has attempts of its own, whatever others do in the same network or to the same account', async () => {
+    const cookies = remembering(id);
+    expect((await attempts(20, 'wrong')).at(-1)).toBe('too_many_sign_ins');
+    await withoutHashing(() => attempts(101, 'wrong', (index) => `198.51.${100 + Math.floor(index / 5)}.1`));
+    await expect(verify(PASSWORD, '203.0.113.78')).rejects.toMatchObject({ code: 'too_many_sign_ins' });
+    await expect(verify(PASSWORD, HERE, email, cookies)).resolves.toMatchObject({ id });
+    await expect(verify(PASSWORD, '203.0.113.78', email, cookies)).resolves.toMatchObject({ id });
+  });
+
+  it('has ten of them in a row, and is worth no more guesses than that', async () => {
+    const cookies = remembering(id);
+    const codes = [];
+    for (let guess = 0; guess < 12; guess += 1) codes.push(await verify('wrong', `203.0.113.${guess}`, email, cookies).catch(({ code }: { code: string }) => code));
+    expect(codes).toEqual([...Array(10).fill('invalid_credentials'), 'too_many_sign_ins', 'too_many_sign_ins']);
+    await expect(verify(PASSWORD, HERE, email, remembering(id, cookies))).resolves.toMatchObject({ id });
+  });
+
+  it('is worth nothing for anybody else, nor changed, nor after 90 days', async () => {
+    const cookies = remembering(id);
+    await attempts(11, 'wrong');
+    const [name, value = ''] = cookies.split('=');
+    const worthless = [`${name}=${value.slice(0, -1)}${value.endsWith('A') ? 'B' : 'A'}`, `${name}=${value.replace(id, newId())}`, `${name}=`, `${name}=~~~~~~`, `x${cookies}`, remembering(newId()), 'legate_device'];
+    for (const cookie of worthless) await expect(verify(PASSWORD, HERE, email, cookie)).rejects.toMatchObject({ code: 'too_many_sign_ins' });
+    advance(90 * 24 * 60 * MINUTE);
+    expect(directory.devices.signInOf(id, cookies)).toBeUndefined();
+  });
+
+  it('remembers four people, those who came last', () => {
+    const people = Array.from({ length: 6 }, () => newId());
+    const cookies = people.reduce<string | undefined>((before, person) => remembering(person, before), undefined);
+    expect(people.map((person) => directory.devices.signInOf(person, cookies) !== undefined)).toEqual([false, false, true, true, true, true]);
+    expect(directory.devices.lastPerson(cookies)).toBe(people.at(-1));
+    expect(directory.devices.lastPerson(remembering(people[3]!, cookies))).toBe(people[3]);
   });
 });

@@ -4,8 +4,10 @@ import { DataSource, Repository, type EntityManager } from 'typeorm';
 import { DomainError } from '../../kernel/domain-error.js';
 import { now } from '../../kernel/clock.js';
 import { PasswordHasher } from '../../platform/crypto/password-hasher.js';
+import { sourceNetwork } from '../../platform/http/source-network.js';
 import type { AuditEvent } from '../audit/audit-event.js';
 import { AuditLog } from '../audit/audit-log.service.js';
+import { RefusalTally } from '../audit/refusal-tally.service.js';
 import { normalizeEmail } from './email-address.js';
 import { SignInThrottle } from './sign-in-throttle.service.js';
 import { User } from './user.entity.js';
@@ -38,22 +40,24 @@ export class SignIn {
     private readonly hasher: PasswordHasher,
     private readonly dataSource: DataSource,
     private readonly audit: AuditLog,
+    private readonly tally: RefusalTally,
   ) {}
 
   /**
    * @param email as typed
    * @param source address of the peer
+   * @param cookies the `Cookie` header, where a browser asks
    * @throws DomainError `invalid_credentials`, `too_many_sign_ins`, `password_hashing_busy`
    */
-  async verify(email: string, password: string, source: string): Promise<User> {
+  async verify(email: string, password: string, source: string, cookies?: string): Promise<User> {
     const address = normalizeEmail(email);
     const user = await this.users.findByEmail(address);
     const organizationId = await this.organizationOf(user);
     const refused = (error: DomainError, reason: string) => this.refuse(address, user, organizationId, error, reason);
     try {
-      await this.throttle.admit(address, user?.id, source);
+      await this.throttle.admit(address, user?.id, source, cookies);
     } catch (error) {
-      if (error instanceof DomainError && error.kind === 'throttled') return refused(error, 'throttled');
+      if (error instanceof DomainError && error.kind === 'throttled') return this.throttled(address, user, organizationId, error, source);
       throw error;
     }
     const isRight = await this.checkPassword(user, password);
@@ -91,9 +95,19 @@ export class SignIn {
 
   /** Addresses that nobody here has are recorded under a pseudonym: people type passwords into the wrong field. */
   private async refuse(address: string, user: User | undefined, organizationId: string | null, error: DomainError, reason: string): Promise<never> {
-    const whom: Partial<AuditEvent> = user ? { target: { kind: 'user', id: user.id } } : { details: { account: this.throttle.pseudonym(address) } };
-    await this.audit.record({ type: 'user.sign_in_refused', outcome: 'refused', organization_id: organizationId, actor: { kind: 'anonymous' }, reason, ...whom });
+    await this.audit.record(this.refusal(address, user, organizationId, reason));
     throw error;
+  }
+
+  /** Nothing stops anybody from being throttled again and again, so not each time is an event. */
+  private async throttled(address: string, user: User | undefined, organizationId: string | null, error: DomainError, source: string): Promise<never> {
+    await this.tally.record(`${this.throttle.pseudonym(address)} ${sourceNetwork(source)}`, this.refusal(address, user, organizationId, 'throttled'));
+    throw error;
+  }
+
+  private refusal(address: string, user: User | undefined, organizationId: string | null, reason: string): AuditEvent {
+    const whom: Partial<AuditEvent> = user ? { target: { kind: 'user', id: user.id } } : { details: { account: this.throttle.pseudonym(address) } };
+    return { type: 'user.sign_in_refused', outcome: 'refused', organization_id: organizationId, actor: { kind: 'anonymous' }, reason, ...whom };
   }
 
   private async checkPassword(user: User | undefined, password: string): Promise<boolean> {

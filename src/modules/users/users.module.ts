@@ -5,6 +5,7 @@ import { Organization } from '../organizations/organization.entity.js';
 import { OrganizationsModule } from '../organizations/organizations.module.js';
 import { AccountController } from './account.controller.js';
 import { AccountService } from './account.service.js';
+import { KnownDevices } from './known-devices.service.js';
 import { MembersController } from './members.controller.js';
 import { MembersService } from './members.service.js';
 import { PasswordsService } from './passwords.service.js';
@@ -20,7 +21,7 @@ import { UsersService } from './users.service.js';
 @Module({
   imports: [OrganizationsModule, TypeOrmModule.forFeature([User, SignInSource, Organization, Membership])],
   controllers: [AccountController, UsersController, MembersController],
-  providers: [UsersService, SignIn, SignInThrottle, SignInUpkeep, PasswordsService, AccountService, MembersService, UserAdministration],
-  exports: [UsersService, SignIn, SignInThrottle, PasswordsService, AccountService, UserAdministration],
+  providers: [KnownDevices, UsersService, SignIn, SignInThrottle, SignInUpkeep, PasswordsService, AccountService, MembersService, UserAdministration],
+  exports: [KnownDevices, UsersService, SignIn, SignInThrottle, PasswordsService, AccountService, UserAdministration],
 })
 export class UsersModule {}

@@ -6,8 +6,9 @@ import { TOKEN_EXCHANGE } from '../../modules/clients/client-registration.servic
 import { ClientsService, type ClientRecord } from '../../modules/clients/clients.service.js';
 import { TokenVerifier } from '../../modules/tokens/token-verifier.service.js';
 import { maySeeToken } from '../../modules/tokens/token-visibility.js';
-import { noteClient } from '../../platform/http/request-context.js';
+import { requestContext } from '../../platform/http/request-context.js';
 import { Metrics, type TokenGrant } from '../../platform/metrics/metrics.js';
+import { ClientLimits } from '../client-limits.service.js';
 import { readText } from '../form-body.js';
 import { ClientCredentialsGrant } from '../grants/client-credentials.service.js';
 import { TokenExchangeGrant } from '../grants/token-exchange.service.js';
@@ -30,7 +31,8 @@ const FORM = /^application\/x-www-form-urlencoded(?:; ?charset=utf-8)?$/i;
  *
  * It only ever says yes. A request that is not as plain as can be, and every refusal, goes the library's way from its
  * beginning: nothing has happened by then, and what is refused, how it is said and how it is recorded is decided in one place.
- * What it does say, the library would have said of the same request (`fast-path.spec.ts` asks both).
+ * Of two things it says no itself, because asking again would cost what is to be saved: the server cannot serve, or the client has
+ * asked too often. What it does say, the library would have said of the same request (`fast-path.spec.ts` asks both).
  *
  * 1. The request is a form, with nothing about it that only the library understands.
  * 2. The client proves itself by a secret (RFC 6749 section 2.3.1).
@@ -44,9 +46,10 @@ export class FastPath {
     private readonly tokenExchange: TokenExchangeGrant,
     private readonly verifier: TokenVerifier,
     private readonly metrics: Metrics,
+    private readonly limits: ClientLimits,
   ) {}
 
-  /** Did it answer? Otherwise nothing was done with the request, and its body is still there to be read. */
+  /** Did it answer? Otherwise nothing was done with the request but to count it, and its body is still there to be read. */
   async answer(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
     const isTokenRequest = request.url === PROTOCOL_ROUTES.token;
     if (!isTokenRequest && request.url !== PROTOCOL_ROUTES.introspection) return false;
@@ -62,10 +65,17 @@ export class FastPath {
       const client = this.clients.peek(presented.clientId) ?? await this.clients.findCached(presented.clientId);
       const secretId = this.clients.verifySecret(client, presented.secret);
       if (secretId === undefined || client?.status !== 'active' || !client.tokenEndpointAuthMethod.startsWith('client_secret')) return false;
+      const context = requestContext();
+      const reached = context && this.limits.charge(context, client, response);
+      if (reached) {
+        if (grant) this.metrics.tokenDecided(grant, 'refused');
+        writeWireError(response, await this.limits.refusalOf(reached));
+        return true;
+      }
       const answer = grant ? await this.token(client, grant, form) : await this.introspection(client, form);
       if (!answer) return false;
       this.clients.touch(secretId, client.id);
-      noteClient(client.id);
+      if (context) context.clientId = client.id;
       write(response, answer);
       return true;
     } catch (error) {

@@ -2,6 +2,7 @@ import { Body, Controller, Get, Param, Post, Req, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { DomainError } from '../../kernel/domain-error.js';
+import { KnownDevices } from '../../modules/users/known-devices.service.js';
 import { Access } from '../../platform/http/access.js';
 import { TakesForm } from '../../platform/http/body-types.js';
 import { requestContext } from '../../platform/http/request-context.js';
@@ -22,6 +23,7 @@ export class InteractionsController {
     private readonly interactions: Interactions,
     private readonly pages: Pages,
     private readonly consentPresenter: ConsentPresenter,
+    private readonly devices: KnownDevices,
   ) {}
 
   @Get(':uid')
@@ -42,7 +44,9 @@ export class InteractionsController {
     this.interactions.checkForm(step, form.csrf_token);
     const source = requestContext()?.ip ?? request.ip;
     try {
-      redirect(reply, await this.interactions.signIn(step, { username: form.username, password: form.password, source }, exchangeOf(request, reply)));
+      const { userId, next } = await this.interactions.signIn(step, { username: form.username, password: form.password, source }, exchangeOf(request, reply));
+      reply.raw.appendHeader('set-cookie', this.devices.remember(userId, request.headers.cookie));
+      redirect(reply, next);
     } catch (error) {
       if (!(error instanceof DomainError) || !['unauthenticated', 'throttled', 'unavailable'].includes(error.kind)) throw error;
       reply.status(error.kind === 'throttled' ? 429 : error.kind === 'unavailable' ? 503 : 400);

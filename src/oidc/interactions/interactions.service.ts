@@ -77,13 +77,13 @@ export class Interactions {
   }
 
   /**
-   * Answers where to go next.
+   * Answers who it is, and where to go next.
    * @throws DomainError `invalid_credentials`, `too_many_sign_ins`, `password_hashing_busy`
    */
-  async signIn(step: Step, credentials: { username: string; password: string; source: string }, exchange: Exchange): Promise<string> {
+  async signIn(step: Step, credentials: { username: string; password: string; source: string }, exchange: Exchange): Promise<{ userId: string; next: string }> {
     if (step.interaction.prompt.name !== 'login') throw interactionExpired();
-    const user = await this.signIns.verify(credentials.username, credentials.password, credentials.source);
-    return this.finish(exchange, { login: { accountId: user.id, amr: ['pwd'], ts: signedInAt(user) } });
+    const user = await this.signIns.verify(credentials.username, credentials.password, credentials.source, exchange.request.headers.cookie);
+    return { userId: user.id, next: await this.finish(exchange, { login: { accountId: user.id, amr: ['pwd'], ts: signedInAt(user) } }) };
   }
 
   /** What the consent page has to say. */

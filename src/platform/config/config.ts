@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import {
-  connectionUrl, dependentFlag, emailAddress, file, flag, folder, hostList, issuerUrl, listenAddress, name, oneOf, outboundUrl, percentages, seconds, secretKey, secretText, wholeNumber,
+  connectionUrl, dependentFlag, emailAddress, file, flag, folder, hostList, issuerUrl, listenAddress, name, oneOf, outboundUrl, percentages, quotas, seconds, secretKey, secretText, wholeNumber,
 } from './setting.js';
 
 const DAY = 24 * 3600;
@@ -27,7 +27,7 @@ export const settingGroups = {
     LEGATE_DATA_DIR: folder('Folder of the embedded database and of generated development keys.', './data'),
     LEGATE_POLICIES_DIR: folder('Folder of the policies of the installation: every .yaml file in it. It is read again when it changes; each node reads its own. Where it is missing, the built-in policies are in force; where it is empty, nothing is allowed.', './config/policies'),
     LEGATE_ALLOW_EMBEDDED: flag('Allows the embedded database in production mode. It does not survive power loss.'),
-    REDIS_URL: connectionUrl('Redis, shared by several nodes for sign-in throttling. Without it each node throttles by itself; when it is lost, each node throttles by itself and more strictly.', /^rediss?$/, 'a URL such as redis://host:6379 or rediss://user:password@host:6379'),
+    REDIS_URL: connectionUrl('Redis, shared by several nodes for what they limit. Without it each node limits by itself; when it is lost, each node limits by itself, to half.', /^rediss?$/, 'a URL such as redis://host:6379 or rediss://user:password@host:6379'),
   },
   'Secrets': {
     LEGATE_MASTER_KEY: secretKey('The key that seals signing keys and other stored secrets: 32 random bytes in base64url. Development generates one in LEGATE_DATA_DIR.'),
@@ -63,6 +63,14 @@ export const settingGroups = {
     LEGATE_LIMIT_ALERTS: percentages('At which shares of a limit it is recorded that so much is used, once in each of its windows. Per cent.', [50, 80, 100]),
     LEGATE_USAGE_HISTORY_DAYS: wholeNumber('For how long the usage of agents, hour by hour, is kept. Days.', { min: 1, max: 3650, fallback: 400 }),
   },
+  'Limits of requests': {
+    LEGATE_RATE_LIMIT_TOKEN: quotas('Limits of getting and ending tokens: the token, pushed request and revocation endpoints, /api/auth/login and /api/auth/refresh. A request counts for the client or user that proves to have made it, and for their organization; one that proves nothing counts for its source, an IPv4 address or an IPv6 /64.', { source: 3000, client: 600_000, user: 6000, organization: 1_200_000 }),
+    LEGATE_RATE_LIMIT_VERIFICATION: quotas('Limits of asking about tokens and decisions: introspection, userinfo, /api/oauth/verify and its kin, /access/v1. As above.', { source: 3000, client: 3_000_000, user: 6000, organization: 6_000_000 }),
+    LEGATE_RATE_LIMIT_PAGES: quotas('Limits of the pages for people: authorization, sign-in, consent, sign-out, setup. Guessing passwords has limits of its own.', { source: 6000 }),
+    LEGATE_RATE_LIMIT_REGISTRATION: quotas('Limits of registering and activating agents, and of setting up the installation, for those who do not prove who they are. Everybody else is under the limits of writing.', { source: 600 }),
+    LEGATE_RATE_LIMIT_READ: quotas('Limits of reading over the REST API, and of the documents that clients find this server by.', { source: 6000, client: 300_000, user: 12_000, organization: 600_000 }),
+    LEGATE_RATE_LIMIT_WRITE: quotas('Limits of changing something over the REST API.', { source: 3000, client: 300_000, user: 6000, organization: 600_000 }),
+  },
   'Files that people edit': {
     LEGATE_SCOPES_FILE: file('Scopes of the whole installation (YAML), read at the start and whenever they change. A file that is named here has to be there.', `${DEFAULT_SCOPES_FILE} if there is one`),
   },
@@ -92,6 +100,7 @@ export const environmentSchema = z.object({
   ...settingGroups.Features,
   ...settingGroups.Authority,
   ...settingGroups['Limits of agents'],
+  ...settingGroups['Limits of requests'],
   ...settingGroups['Files that people edit'],
   ...settingGroups.Lifetimes,
   ...settingGroups['Observing it'],
@@ -128,6 +137,8 @@ export class Config {
   readonly limitAlerts: readonly number[]; readonly usageHistoryDays;
   /** 0 when tokens name no status list. */
   readonly statusListTtl;
+  /** Requests a minute, by class of endpoint and by party; 0 where there is no limit. */
+  readonly rateLimits;
   readonly accessTokenTtl; readonly loginTtl; readonly refreshTokenTtl; readonly refreshReplayWindow;
   readonly sessionTtl; readonly sessionIdleTtl: number;
   readonly keyRotationDays; readonly jwksMaxAge;
@@ -177,6 +188,10 @@ export class Config {
     this.unusedClientDays = environment.LEGATE_UNUSED_CLIENT_DAYS;
     this.limitAlerts = environment.LEGATE_LIMIT_ALERTS;
     this.usageHistoryDays = environment.LEGATE_USAGE_HISTORY_DAYS;
+    this.rateLimits = {
+      token: environment.LEGATE_RATE_LIMIT_TOKEN, verification: environment.LEGATE_RATE_LIMIT_VERIFICATION, pages: environment.LEGATE_RATE_LIMIT_PAGES,
+      registration: environment.LEGATE_RATE_LIMIT_REGISTRATION, read: environment.LEGATE_RATE_LIMIT_READ, write: environment.LEGATE_RATE_LIMIT_WRITE,
+    };
     this.trustedProxies = environment.LEGATE_TRUSTED_PROXIES;
     this.accessTokenTtl = environment.LEGATE_ACCESS_TOKEN_TTL;
     this.statusListTtl = environment.LEGATE_STATUS_LIST_TTL;

@@ -53,6 +53,18 @@ describe('the configuration', () => {
     expect(problemsOf({ PORT: value })).toEqual([`PORT is ${JSON.stringify(value)}, but must be a whole number from 0 to 65535.`]);
   });
 
+  it('takes limits name by name, and keeps the defaults of those that are not named', () => {
+    const { rateLimits } = loadConfig({ LEGATE_RATE_LIMIT_TOKEN: 'client=5,source=off', LEGATE_RATE_LIMIT_PAGES: 'off' });
+    expect(rateLimits.token).toEqual({ source: 0, client: 5, user: 6000, organization: 1_200_000 });
+    expect([rateLimits.pages, rateLimits.registration]).toEqual([{ source: 0 }, { source: 600 }]);
+  });
+
+  it.each(['5', 'source', 'source=', 'source=0', 'source=-1', 'source=1e3', 'source=1,source=2', 'sources=1', 'source=1, client=2', 'source=1,', 'source=9999999999', 'source=off,5'])('refuses %j where limits are wanted', (value) => {
+    expect(problemsOf({ LEGATE_RATE_LIMIT_TOKEN: value })).toEqual([
+      `LEGATE_RATE_LIMIT_TOKEN is ${JSON.stringify(value)}, but must be off, or requests a minute for some of source, client, user, organization, such as source=1000,client=off.`,
+    ]);
+  });
+
   it('suggests the bare name of settings that carry no prefix', () => {
     expect(problemsOf({ LEGATE_PORT: '3000', LEGATE_DATABASE_URL: 'x', LEGATE_WHATEVER_ELSE: 'x' })).toEqual([
       'LEGATE_PORT is not a setting; did you mean PORT?',

@@ -33,6 +33,38 @@ export function percentages(description: string, fallback: readonly number[]) {
     .register(settings, { description, allowed: 'up to ten whole numbers from 1 to 100, separated by commas without spaces, each higher than the one before', fallback: fallback.join(',') });
 }
 
+const MOST_REQUESTS = 1_000_000_000;
+
+/**
+ * So many requests a minute for each of the names; 0 for those that are `off`. Names that are left out keep their default.
+ *
+ * @param fallbacks by name
+ */
+export function quotas<Name extends string>(description: string, fallbacks: Readonly<Record<Name, number>>) {
+  const names = Object.keys(fallbacks) as Name[];
+  const parse = (text: string): Record<Name, number> | undefined => {
+    const given = new Map(text.split(',').map((part) => part.split('=') as [Name, string | undefined]));
+    if (given.size !== text.split(',').length) return undefined;
+    const parsed = { ...fallbacks } as Record<Name, number>;
+    for (const [name, value = ''] of given) {
+      if (!names.includes(name) || !/^(off|[1-9]\d{0,9})$/.test(value) || Number(value) > MOST_REQUESTS) return undefined;
+      parsed[name] = value === 'off' ? 0 : Number(value);
+    }
+    return parsed;
+  };
+  const allOff = Object.fromEntries(names.map((name) => [name, 0])) as Record<Name, number>;
+  return z.string().transform((text, context): Record<Name, number> => {
+    const parsed = text === 'off' ? allOff : parse(text);
+    if (parsed) return parsed;
+    context.addIssue({ code: 'custom' });
+    return z.NEVER;
+  }).default(fallbacks as never).register(settings, {
+    description,
+    allowed: `off, or requests a minute for some of ${names.join(', ')}, such as ${names[0]}=1000${names.length > 1 ? `,${names[1]}=off` : ''}`,
+    fallback: names.map((name) => `${name}=${fallbacks[name]}`).join(','),
+  });
+}
+
 const FLAG_VALUES = ['1', '0', 'true', 'false'] as const;
 const isTrue = (value: (typeof FLAG_VALUES)[number]) => value === '1' || value === 'true';
 const FLAG_ALLOWED = '1 or 0 (or true or false)';

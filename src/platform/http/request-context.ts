@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { EndpointClass } from '../limits/endpoint-class.js';
 
 /** What is known of the request being served, wherever the code stands. */
 export interface RequestContext {
@@ -8,6 +9,14 @@ export interface RequestContext {
   readonly userAgent?: string;
   /** The client that asks, as soon as it is known: for the access log. */
   clientId?: string;
+  /** The kind of endpoint, for its limits; undefined where there are none. */
+  endpointClass?: EndpointClass;
+  /** Under which its source is counted. */
+  sourceKey?: string;
+  /** Its source has nothing left: only proof of who asks helps. */
+  isSourceSpent?: boolean;
+  /** It counts for who proved to make it, and no more for its source. */
+  isCharged?: boolean;
 }
 
 const storage = new AsyncLocalStorage<RequestContext>();

@@ -1,5 +1,6 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import type { EndpointClass, LimitedParty } from '../limits/endpoint-class.js';
 
 /**
  * How a token can be asked for: at the token endpoint, and by the routes of the REST API, there under the `grant_type` of the
@@ -77,6 +78,10 @@ export class Metrics implements OnApplicationShutdown {
   private readonly tokens = new Counter({
     name: 'legate_tokens_total', help: 'Token requests decided, by grant and outcome.', labelNames: ['grant', 'outcome'], registers: [this.registry],
   });
+  private readonly limited = new Counter({
+    name: 'legate_requests_limited_total', help: 'Requests refused because there were too many, by class of endpoint and by whose limit it was.', labelNames: ['class', 'limit'],
+    registers: [this.registry],
+  });
   private readonly batchSize = new Histogram({
     name: 'legate_commit_batch_size', help: 'Records written by one group commit.', buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256], registers: [this.registry],
   });
@@ -135,6 +140,11 @@ export class Metrics implements OnApplicationShutdown {
 
   signalSent(outcome: SignalOutcome, count = 1): void {
     this.signals.inc({ outcome }, count);
+  }
+
+  /** A request was refused because there were too many. */
+  requestLimited(kind: EndpointClass, party: LimitedParty): void {
+    this.limited.inc({ class: kind, limit: party });
   }
 
   batchCommitted({ size, milliseconds, wasContended }: CommittedBatch): void {

@@ -10,19 +10,23 @@ export interface Attempt {
   readonly retryAfterSeconds: number;
 }
 
-interface Limiter {
-  consume(key: string): Promise<unknown>;
+/** What counting an attempt came to. */
+interface Counted {
+  readonly allowed: boolean;
+  readonly result: RateLimiterRes;
 }
 
 /**
  * Limits how often something is tried: so many points in so many seconds, for each key. Nodes share their counts through Redis.
  * Where none is configured, this node counts alone; while the one configured does not answer, it counts alone and grants half,
- * since other nodes do the same. It never grants without counting.
+ * since other nodes do the same. It never grants without counting, and what it knows to have been counted it remembers: a Redis
+ * that was emptied grants nothing anew.
  */
 @Injectable()
 export class AttemptLimiter {
   /** By points and seconds. Both come from constants of the code, so these stay few. */
-  private readonly limiters = new Map<string, Limiter>();
+  private readonly local = new Map<string, LocalLimiter>();
+  private readonly shared = new Map<string, RateLimiterRedis>();
 
   constructor(@Inject(REDIS) private readonly redis: Redis) {}
 
@@ -35,23 +39,18 @@ export class AttemptLimiter {
    */
   async consume(key: string, points: number, seconds: number): Promise<Attempt> {
     const name = createHash('sha256').update(key).digest('hex').slice(0, 32);
-    if (this.redis?.isReady) {
-      try {
-        return await take(this.shared(points, seconds), name);
-      } catch {
-        // The connection has said so in the log; what follows is the answer to it.
-      }
-    }
-    return take(this.local(this.redis ? Math.max(1, Math.floor(points / 2)) : points, seconds), name);
+    const local = kept(this.local, points, seconds, () => new LocalLimiter(points, seconds));
+    // Where Redis does not answer the connection says so in the log; what follows is the answer to it.
+    const shared = this.redis?.isReady ? await count(this.sharedLimiter(this.redis, points, seconds).consume(name)).catch(() => undefined) : undefined;
+    const isAlone = shared === undefined && this.redis !== undefined;
+    const own = await count(local.consume(name, isAlone ? Math.max(1, Math.floor(points / 2)) : points));
+    if (shared) await local.learn(name, shared.result);
+    const { allowed, result } = shared?.allowed === false ? shared : own;
+    return { allowed, retryAfterSeconds: allowed ? 0 : Math.max(1, Math.ceil(result.msBeforeNext / 1000)) };
   }
 
-  private local(points: number, seconds: number): Limiter {
-    return this.kept(`local:${points}:${seconds}`, () => new LocalLimiter(points, seconds));
-  }
-
-  private shared(points: number, seconds: number): Limiter {
-    const redis = this.redis!;
-    return this.kept(`shared:${points}:${seconds}`, () => new RateLimiterRedis({
+  private sharedLimiter(redis: NonNullable<Redis>, points: number, seconds: number): RateLimiterRedis {
+    return kept(this.shared, points, seconds, () => new RateLimiterRedis({
       // The library calls nothing else to count an attempt; asking through the connection bounds the wait.
       storeClient: { eval: (script: string, options: { keys: string[]; arguments: string[] }) => redis.ask((client) => client.eval(script, options)) },
       useRedisPackage: true,
@@ -60,21 +59,21 @@ export class AttemptLimiter {
       duration: seconds,
     }));
   }
+}
 
-  private kept(name: string, make: () => Limiter): Limiter {
-    let limiter = this.limiters.get(name);
-    if (!limiter) this.limiters.set(name, limiter = make());
-    return limiter;
-  }
+function kept<Limiter>(limiters: Map<string, Limiter>, points: number, seconds: number, make: () => Limiter): Limiter {
+  const name = `${points}:${seconds}`;
+  let limiter = limiters.get(name);
+  if (!limiter) limiters.set(name, limiter = make());
+  return limiter;
 }
 
 /** @throws Error when the counts cannot be reached */
-async function take(limiter: Limiter, key: string): Promise<Attempt> {
+async function count(consumed: Promise<RateLimiterRes>): Promise<Counted> {
   try {
-    await limiter.consume(key);
-    return { allowed: true, retryAfterSeconds: 0 };
+    return { allowed: true, result: await consumed };
   } catch (refusal) {
-    if (refusal instanceof RateLimiterRes) return { allowed: false, retryAfterSeconds: Math.max(1, Math.ceil(refusal.msBeforeNext / 1000)) };
+    if (refusal instanceof RateLimiterRes) return { allowed: false, result: refusal };
     throw refusal;
   }
 }

@@ -1,4 +1,4 @@
-import { RateLimiterMemory } from 'rate-limiter-flexible';
+import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { now } from '../../kernel/clock.js';
 
 const MOST_KEYS = 100_000;
@@ -16,21 +16,33 @@ export class LocalLimiter {
   private fresh = 0;
   private older = 0;
 
-  constructor(points: number, seconds: number, private readonly mostKeys = MOST_KEYS) {
+  constructor(private readonly points: number, seconds: number, private readonly mostKeys = MOST_KEYS) {
     this.counts = new RateLimiterMemory({ points, duration: seconds });
     this.windowMs = seconds * 1000;
   }
 
   /**
    * @param key hexadecimal digest
+   * @param points how many there are now, at most those that there ever are; what was counted before counts
    * @throws RateLimiterRes when the points are used up
    */
-  async consume(key: string): Promise<void> {
+  async consume(key: string, points = this.points): Promise<RateLimiterRes> {
     this.turnWindow();
+    const result = await this.counts.consume(await this.counted(key));
+    if (result.isFirstInDuration) this.fresh += 1;
+    if (result.consumedPoints > points) throw new RateLimiterRes(0, result.msBeforeNext, result.consumedPoints);
+    return result;
+  }
+
+  /** Remembers what all nodes together counted, if that is more than is remembered here. */
+  async learn(key: string, { consumedPoints, msBeforeNext }: Pick<RateLimiterRes, 'consumedPoints' | 'msBeforeNext'>): Promise<void> {
+    const counted = await this.counted(key);
+    if (msBeforeNext > 0 && consumedPoints > ((await this.counts.get(counted))?.consumedPoints ?? 0)) await this.counts.set(counted, consumedPoints, msBeforeNext / 1000);
+  }
+
+  private async counted(key: string): Promise<string> {
     const isFull = this.fresh + this.older >= this.mostKeys;
-    const counted = isFull && await this.counts.get(key) === null ? `shared:${parseInt(key.slice(0, 8), 16) % SHARED_BUCKETS}` : key;
-    const { isFirstInDuration } = await this.counts.consume(counted);
-    if (isFirstInDuration) this.fresh += 1;
+    return isFull && await this.counts.get(key) === null ? `shared:${parseInt(key.slice(0, 8), 16) % SHARED_BUCKETS}` : key;
   }
 
   private turnWindow(): void {
