@@ -227,7 +227,7 @@ describe('the index of the log', () => {
     const rows = () => database.dataSource.query(`SELECT id, organization_id, span, places FROM audit_mentions ORDER BY 1, 2, 3`);
     const before = await rows();
     for (const table of ['audit_mentions', 'audit_spans']) await database.dataSource.query(`DELETE FROM ${table}`);
-    await database.dataSource.query(`UPDATE audit_readers SET sequence = 0`);
+    await database.dataSource.query(`UPDATE audit_readers SET sequence = 0 WHERE reader = 'mentions'`);
     await readOn();
     expect(await rows()).toEqual(before);
     expect(before.length).toBeGreaterThan(50);
@@ -235,7 +235,7 @@ describe('the index of the log', () => {
 
   it('waits until a span is complete', async () => {
     await readAll();
-    const position = async () => (await database.dataSource.query<[{ sequence: string }]>('SELECT sequence FROM audit_readers'))[0].sequence;
+    const position = async () => (await database.dataSource.query<[{ sequence: string }]>(`SELECT sequence FROM audit_readers WHERE reader = 'mentions'`))[0].sequence;
     const before = Number(await position());
     await fill(newId(), SPAN - 1);
     await readOn();
