@@ -1,19 +1,17 @@
-import { DataSource } from 'typeorm';
 import { call, post } from '../support/api.js';
 import { startApplication, type TestApplication } from '../support/application.js';
 import { registerAgent } from '../support/clients.js';
-import { auditTrail } from '../support/directory.js';
 import { signIn } from '../support/people.js';
 import { ADMIN, startServer, type TestServer } from '../support/server.js';
 import { PushReceiver, until } from '../support/set-receiver.js';
-import { API, endStreams, issue, makeAgent, makeStream, makeTrips, poll, pushTo, receiverOf, revokeOne, statusOf, tokenIdOf, type Receiver } from '../support/signals.js';
+import { API, endStreams, issue, makeAgent, makeStream, makeTrips, poll, pushTo, receiverOf, recordedEvents, revokeOne, sitesOfReceivers, statusOf, tokenIdOf, type Receiver } from '../support/signals.js';
 
 describe('shared signals', () => {
   let server: TestApplication;
   let admin: string;
   let organizationId: string;
   let receiver: Receiver;
-  const opened: PushReceiver[] = [];
+  const site = sitesOfReceivers();
 
   beforeAll(async () => {
     server = await startApplication();
@@ -22,21 +20,10 @@ describe('shared signals', () => {
     await makeTrips(server, admin);
   });
   beforeEach(async () => { receiver = await receiverOf(server); });
-  afterEach(async () => {
-    await endStreams(server, admin);
-    for (const one of opened.splice(0)) await one.close();
-  });
+  afterEach(() => endStreams(server, admin));
   afterAll(() => server.stop());
 
-  async function site(): Promise<PushReceiver> {
-    const receiving = await PushReceiver.open();
-    opened.push(receiving);
-    return receiving;
-  }
-
-  async function trail(type: string): Promise<Record<string, unknown>[]> {
-    return (await auditTrail(server.inside(DataSource))).filter((event) => event['type'] === type);
-  }
+  const trail = (type: string) => recordedEvents(server, type);
 
   describe('a receiver that is down', () => {
     it('gets everything in order once it is up again, and the status says meanwhile how it is', async () => {

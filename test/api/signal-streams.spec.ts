@@ -6,14 +6,14 @@ import { startApplication, type TestApplication } from '../support/application.j
 import { auditTrail } from '../support/directory.js';
 import { signIn } from '../support/people.js';
 import { ADMIN } from '../support/server.js';
-import { PushReceiver, SESSION_REVOKED, STREAM_UPDATED, TOKEN_CLAIMS_CHANGE, until } from '../support/set-receiver.js';
-import { endStreams, idsOf, makeAgent, makeStream, makeTrips, POLL, poll, pollAll, PUSH, pushTo, receiverOf, revokeOne, statusOf, type Receiver, type Stream } from '../support/signals.js';
+import { SESSION_REVOKED, STREAM_UPDATED, TOKEN_CLAIMS_CHANGE, until } from '../support/set-receiver.js';
+import { endStreams, idsOf, makeAgent, makeStream, makeTrips, POLL, poll, pollAll, PUSH, pushTo, receiverOf, recordedEvents, revokeOne, sitesOfReceivers, statusOf, type Receiver, type Stream } from '../support/signals.js';
 
 describe('streams of shared signals', () => {
   let server: TestApplication;
   let admin: string;
   let receiver: Receiver;
-  const opened: PushReceiver[] = [];
+  const site = sitesOfReceivers();
 
   beforeAll(async () => {
     server = await startApplication();
@@ -21,21 +21,10 @@ describe('streams of shared signals', () => {
     await makeTrips(server, admin);
   });
   beforeEach(async () => { receiver = await receiverOf(server); });
-  afterEach(async () => {
-    await endStreams(server, admin);
-    for (const one of opened.splice(0)) await one.close();
-  });
+  afterEach(() => endStreams(server, admin));
   afterAll(() => server.stop());
 
-  async function site(): Promise<PushReceiver> {
-    const receiving = await PushReceiver.open();
-    opened.push(receiving);
-    return receiving;
-  }
-
-  async function trail(type: string): Promise<Record<string, unknown>[]> {
-    return (await auditTrail(server.inside(DataSource))).filter((event) => event['type'] === type);
-  }
+  const trail = (type: string) => recordedEvents(server, type);
 
   describe('a stream', () => {
     const read = (token: string, id: string) => call(server, 'GET', `/ssf/v1/streams?stream_id=${id}`, { token });

@@ -1,15 +1,13 @@
-import { DataSource } from 'typeorm';
 import { vi } from 'vitest';
 import { SignalReader } from '../../src/modules/signals/signal-reader.service.js';
 import { TokenEndings } from '../../src/modules/tokens/token-endings.service.js';
 import { call, introspect, post } from '../support/api.js';
 import { startApplication, type TestApplication } from '../support/application.js';
 import { CALLBACK, registerClient } from '../support/clients.js';
-import { auditTrail } from '../support/directory.js';
 import { addPerson, signIn } from '../support/people.js';
 import { ADMIN } from '../support/server.js';
-import { PushReceiver, SESSION_REVOKED, TOKEN_CLAIMS_CHANGE, typOf, until, VERIFICATION } from '../support/set-receiver.js';
-import { API, endStreams, idsOf, issue, makeAgent, makeStream, makeTrips, payloadOf, POLL, poll, pollAll, PUSH, pushTo, receiverOf, revokeOne, tokenIdOf, typeOf, type Machine, type Receiver, type Stream } from '../support/signals.js';
+import { SESSION_REVOKED, TOKEN_CLAIMS_CHANGE, typOf, until, VERIFICATION } from '../support/set-receiver.js';
+import { API, endStreams, idsOf, issue, makeAgent, makeStream, makeTrips, payloadOf, POLL, poll, pollAll, PUSH, pushTo, receiverOf, recordedEvents, revokeOne, sitesOfReceivers, tokenIdOf, typeOf, type Machine, type Receiver, type Stream } from '../support/signals.js';
 
 const EXCHANGE = { grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange', subject_token_type: 'urn:ietf:params:oauth:token-type:access_token' };
 
@@ -18,7 +16,7 @@ describe('shared signals', () => {
   let admin: string;
   let organizationId: string;
   let receiver: Receiver;
-  const opened: PushReceiver[] = [];
+  const site = sitesOfReceivers();
 
   beforeAll(async () => {
     server = await startApplication({ LEGATE_REFRESH_REPLAY_WINDOW: '0' });
@@ -27,21 +25,10 @@ describe('shared signals', () => {
     await makeTrips(server, admin);
   });
   beforeEach(async () => { receiver = await receiverOf(server); });
-  afterEach(async () => {
-    await endStreams(server, admin);
-    for (const one of opened.splice(0)) await one.close();
-  });
+  afterEach(() => endStreams(server, admin));
   afterAll(() => server.stop());
 
-  async function site(): Promise<PushReceiver> {
-    const receiving = await PushReceiver.open();
-    opened.push(receiving);
-    return receiving;
-  }
-
-  async function trail(type: string): Promise<Record<string, unknown>[]> {
-    return (await auditTrail(server.inside(DataSource))).filter((event) => event['type'] === type);
-  }
+  const trail = (type: string) => recordedEvents(server, type);
 
   /** A root with descendants at three levels, all of one agent. */
   async function tree(by: Machine): Promise<{ root: string; all: string[] }> {

@@ -1,8 +1,11 @@
-import { expect } from 'vitest';
+import { DataSource } from 'typeorm';
+import { afterEach, expect } from 'vitest';
+import type { TestApplication } from './application.js';
 import { bootstrapToken, call, post, type Answer } from './api.js';
 import { registerAgent } from './clients.js';
+import { auditTrail } from './directory.js';
 import type { ServerAddress } from './server.js';
-import { setVerifier, until, type ReceivedSet } from './set-receiver.js';
+import { PushReceiver, setVerifier, until, type ReceivedSet } from './set-receiver.js';
 
 /** A resource of the tests, with the scope `trips:read`. */
 export const API = 'https://trips.example/api';
@@ -13,6 +16,24 @@ export interface Stream { stream_id: string; aud: string; delivery: { method: st
 export interface Machine { readonly id: string; readonly basic: [string, string] }
 /** A client that receives, with a token of its own. */
 export interface Receiver extends Machine { readonly token: string; readonly verify: (token: string) => Promise<ReceivedSet> }
+
+/** Opens sites that events are pushed to. They close after the test, when its streams have ended. */
+export function sitesOfReceivers(): () => Promise<PushReceiver> {
+  const opened: PushReceiver[] = [];
+  afterEach(async () => {
+    for (const one of opened.splice(0)) await one.close();
+  });
+  return async () => {
+    const receiving = await PushReceiver.open();
+    opened.push(receiving);
+    return receiving;
+  };
+}
+
+/** What the log has of one type. */
+export async function recordedEvents(server: TestApplication, type: string): Promise<Record<string, unknown>[]> {
+  return (await auditTrail(server.inside(DataSource))).filter((event) => event['type'] === type);
+}
 
 export async function receiverOf(server: ServerAddress, token?: string): Promise<Receiver> {
   const fields = { client_name: `receiver ${Math.random()}`, grant_types: ['client_credentials'], scopes: ['ssf.manage', 'ssf.read'] };
