@@ -34,16 +34,12 @@ describeWithPostgres('after ten kills under load, of the server, of PostgreSQL a
       const victim = (['server', 'PostgreSQL', 'both'] as const)[(kill - 1) % 3]!;
       let isOver = false;
       const loops = Array.from({ length: LOOPS }, () => acknowledged.askUntilGone(server, basic, () => isOver));
-      const more = async (): Promise<void> => {
-        const enough = acknowledged.issued.size + TOKENS;
-        while (acknowledged.issued.size < enough) await new Promise((resolve) => { setTimeout(resolve, 5); });
-      };
-      await more();
+      await acknowledged.untilMore(server, TOKENS);
       if (victim !== 'server') await cluster.kill();
       if (victim !== 'PostgreSQL') await server.kill('SIGKILL');
       if (victim !== 'server') await cluster.start();
       // A server whose database came back goes on by itself.
-      if (victim === 'PostgreSQL') await more();
+      if (victim === 'PostgreSQL') await acknowledged.untilMore(server, TOKENS);
       isOver = true;
       await Promise.all(loops);
       if (victim !== 'PostgreSQL') servers.push(await startServer({ beside: servers[0]! }));

@@ -25,8 +25,7 @@ describe('a server that is killed under load', () => {
 
   async function killUnderLoad(server: TestServer, acknowledged: Acknowledged): Promise<void> {
     const loops = Array.from({ length: LOOPS }, () => acknowledged.askUntilGone(server, basic));
-    const enough = acknowledged.issued.size + TOKENS;
-    while (acknowledged.issued.size < enough && server.process.exitCode === null) await new Promise((resolve) => { setTimeout(resolve, 5); });
+    await acknowledged.untilMore(server, TOKENS);
     await server.kill('SIGKILL');
     await Promise.all(loops);
   }

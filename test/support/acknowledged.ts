@@ -1,11 +1,12 @@
 import type { DataSource } from 'typeorm';
 import { verifyStoredLog } from '../../src/modules/audit/stored-log.js';
 import { introspect, post } from './api.js';
-import type { ServerAddress } from './server.js';
+import type { ServerAddress, TestServer } from './server.js';
 import { report } from './stored-facts.js';
 
 const REVOKE_EVERY = 4;
 const ASKED_AT_ONCE = 20;
+const REFUSED_PAUSE_MS = 5;
 
 /** What a server acknowledged: responses that were received whole, whatever became of it afterwards. */
 export class Acknowledged {
@@ -17,12 +18,12 @@ export class Acknowledged {
   private refused = 0;
 
   /** Asks for tokens, and gives some of them back, until the server is gone or `isOver` says so. */
-  async askUntilGone(server: ServerAddress, basic: [string, string], isOver: () => boolean = () => false): Promise<void> {
-    for (let count = 1; !isOver(); count += 1) {
+  async askUntilGone(server: TestServer, basic: [string, string], isOver: () => boolean = () => false): Promise<void> {
+    for (let count = 1; !isOver() && !isGone(server); count += 1) {
       const answer = await post(server, '/api/oauth/token', { grant_type: 'client_credentials', scope: 'weather:read' }, { basic }).catch(() => undefined);
-      if (!answer) return;
-      if (answer.status !== 200) {
+      if (answer?.status !== 200) {
         this.refused += 1;
+        await new Promise((resolve) => { setTimeout(resolve, REFUSED_PAUSE_MS); });
         continue;
       }
       const [tokenId, token] = [String(answer.body['token_id']), String(answer.body['access_token'])];
@@ -33,6 +34,15 @@ export class Acknowledged {
       if (revocation?.status !== 200) continue;
       this.unknown.delete(tokenId);
       this.revoked.add(tokenId);
+    }
+  }
+
+  /** Waits until so many more were acknowledged. @throws with its output when the server ends by itself */
+  async untilMore(server: TestServer, count: number): Promise<void> {
+    const enough = this.issued.size + count;
+    while (this.issued.size < enough) {
+      if (isGone(server)) throw new Error(`the server ended by itself:\n${server.output()}`);
+      await new Promise((resolve) => { setTimeout(resolve, 5); });
     }
   }
 
@@ -73,4 +83,8 @@ export class Acknowledged {
     expect([...issuedEvents.keys()].filter((id) => !ledger.has(id))).toEqual([]);
     expect([...ledger].filter(([id, isRevoked]) => (revokedEvents.get(id) ?? 0) !== (isRevoked ? 1 : 0))).toEqual([]);
   }
+}
+
+function isGone({ process: { exitCode, signalCode } }: TestServer): boolean {
+  return exitCode !== null || signalCode !== null;
 }
