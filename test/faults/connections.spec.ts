@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { Client } from 'pg';
+import { Client, type Pool } from 'pg';
 import { DataSource } from 'typeorm';
 import type { Config } from '../../src/platform/config/config.js';
 import { ChangeFeed } from '../../src/platform/database/change-feed.js';
@@ -58,6 +58,18 @@ describeWithPostgres('connections to a PostgreSQL that hangs or goes away', (cre
       await client.end();
     }
   }
+
+  it('may have a last word to say when nobody listens, between two statements: the process goes on, and the connection is not used again', async () => {
+    const { master: pool } = dataSource.driver as unknown as { master: Pool };
+    const client = await pool.connect();
+    const { rows: [backend] } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+    const ended = new Promise<void>((resolve) => { client.once('end', () => { resolve(); }); });
+    await elsewhere(`SELECT pg_terminate_backend(${backend!.pid})`);
+    await ended;
+    await expect(client.query('SELECT 1')).rejects.toThrow();
+    client.release();
+    expect((await answered(() => pool.query<{ pid: number }>('SELECT pg_backend_pid() AS pid'))).rows[0]!.pid).not.toBe(backend!.pid);
+  });
 
   it.each(['START TRANSACTION', 'a statement'])('are not used again after %s was left without an answer: what is acknowledged later is really there', async (what) => {
     const session = dataSource.createQueryRunner();

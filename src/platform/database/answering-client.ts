@@ -8,13 +8,16 @@ class DatabaseSilent extends Error {
 type Connected = (error: Error | null) => void;
 
 /**
- * Connections of one pool on which an answer comes in time, or which are closed.
+ * Connections of one pool on which an answer comes in time, or which are closed, and whose loss is an error of whoever asks alone.
  *
  * 1. node-postgres has such a limit itself (`query_timeout`), but hands the connection on with its question still open. When a
  *    server that hung goes on and takes up a `START TRANSACTION` that nobody waits for any more, whoever has that connection
  *    next would write into a transaction that never commits, and acknowledge what is then lost. Here it is closed.
  * 2. Once the server was silent, or could not be reached, nobody waits for a new connection until one was made again: they
  *    are told at once. Their asking has one made beside them, which finds out when the outage is over.
+ *
+ * 3. A server that goes away says so, perhaps twice, and perhaps to a connection that somebody holds and asks nothing on, where
+ *    node-postgres has nobody listen: that would end the process. Whoever asks next on it is refused, and the pool drops it.
  *
  * @param limitMs for one statement
  */
@@ -50,6 +53,7 @@ export function answeringWithin(limitMs: number): typeof Client {
       });
       this.on('drain', calm);
       this.on('end', calm);
+      this.on('error', () => undefined);
     }
 
     /** With a callback, as the pool has it, or for a promise. */
