@@ -6,8 +6,8 @@ import { INSTALLATION, mentionsIn, ROLES, SPAN } from './audit-mentions.js';
 
 /**
  * Reads the log behind its writers and notes whom the events of each complete span mention, when they happened and how many there
- * were of each kind, so that it can be searched and summed up. No event waits for that, and none passes through this process: the database reads their texts itself. Commits come in
- * the order of the numbers, so nothing appears behind a reader.
+ * were of each kind, so that it can be searched and summed up. No event waits for that, and none passes through this process: the
+ * database reads their texts itself. Commits come in the order of the numbers, so nothing appears behind a reader.
  */
 @Injectable()
 export class AuditIndex implements OnModuleInit {
