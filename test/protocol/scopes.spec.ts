@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
 import { decodeJwt } from 'jose';
 import { DataSource } from 'typeorm';
+import { vi } from 'vitest';
+import { ResourcesService } from '../../src/modules/resources/resources.service.js';
+import { ChangeFeed } from '../../src/platform/database/change-feed.js';
 import { bootstrapToken, call, introspect, post } from '../support/api.js';
 import { startApplication, type TestApplication } from '../support/application.js';
 import { FormBrowser } from '../support/browser.js';
@@ -119,6 +122,19 @@ describe('an inactive scope', () => {
       expect((await ask({})).body['scope']).toBe('cal:write mail:read');
     });
     expect((await ask({})).body['scope']).toBe('cal:read cal:write mail:read');
+  });
+
+  it('is back at once on the node where it is made active, however late that node hears from the database of the change', async () => {
+    const deaf = vi.spyOn(server.inside(ChangeFeed) as unknown as { deliver: () => void }, 'deliver').mockReturnValue();
+    try {
+      await whileInactive('cal:read', async () => {
+        server.inside(ResourcesService).invalidate();
+        expect((await ask({})).body['scope']).toBe('cal:write mail:read');
+      });
+      expect((await ask({})).body['scope']).toBe('cal:read cal:write mail:read');
+    } finally {
+      deaf.mockRestore();
+    }
   });
 
   it('is left out of what introspection says of tokens that have it, and comes back with its scope', async () => {

@@ -13,7 +13,7 @@ import type { SigningAlgorithm, TokenFormat } from './resource.entity.js';
 export interface ResolvedResource {
   readonly identifier: string;
   readonly name: string;
-  /** What can be asked of it now: its scopes that exist and are active. */
+  /** What it was registered with. Which of them exist and are active is for the graph of scopes to say, which everybody asks anyway. */
   readonly scopes: ReadonlySet<string>;
   readonly tokenFormat: TokenFormat;
   readonly signingAlgorithm: SigningAlgorithm;
@@ -51,7 +51,7 @@ export class ResourcesService implements OnModuleInit {
 
   onModuleInit(): void {
     this.changes.subscribe((kind) => {
-      if (kind === 'resource' || kind === 'scope' || kind === '*') this.invalidate();
+      if (kind === 'resource' || kind === '*') this.invalidate();
     });
   }
 
@@ -117,10 +117,8 @@ export class ResourcesService implements OnModuleInit {
   private async load(cacheKey: string): Promise<ResolvedResource | undefined> {
     const space = cacheKey.indexOf(' ');
     const [row] = await this.dataSource.query<ResourceRow[]>(
-      `SELECT r.identifier, r.name, r.organization_id, r.token_format, r.signing_algorithm, r.access_token_ttl,
-         ARRAY(SELECT DISTINCT s.name FROM scopes s WHERE s.name = ANY (r.scopes) AND s.is_active AND (s.organization_id = $1 OR s.organization_id IS NULL)) AS scopes
-       FROM resources r
-       WHERE r.identifier = $2 AND r.is_active AND (r.organization_id = $1 OR r.organization_id IS NULL)`,
+      `SELECT identifier, name, organization_id, token_format, signing_algorithm, access_token_ttl, scopes FROM resources
+       WHERE identifier = $2 AND is_active AND (organization_id = $1 OR organization_id IS NULL)`,
       [cacheKey.slice(0, space), cacheKey.slice(space + 1)],
     );
     // The issuer moved to where the organization had registered it: nobody could do so now.
