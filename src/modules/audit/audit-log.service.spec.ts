@@ -10,9 +10,9 @@ const event = (reason: string): AuditEvent => ({ type: 'token.refused', outcome:
 
 /** A companion whose rows are refused when they say so. */
 const COMPANION = {
-  insert: 'INSERT INTO rows_of_test (label) SELECT label FROM json_populate_recordset(NULL::rows_of_test, $1::json)',
-  refusals: `SELECT t.ordinality AS position, 'refused_by_test' AS reason
-    FROM ROWS FROM (json_populate_recordset(NULL::rows_of_test, $1::json)) WITH ORDINALITY AS t WHERE t.label = 'bad'`,
+  name: 'rows_of_test',
+  columns: 'label',
+  refusals: `SELECT ordinality AS position, 'refused_by_test' AS reason FROM given WHERE label = 'bad'`,
 };
 
 describe('the audit log', () => {

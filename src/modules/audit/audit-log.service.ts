@@ -5,20 +5,22 @@ import { DomainError } from '../../kernel/domain-error.js';
 import { DatabasePool } from '../../platform/database/database-pool.js';
 import { isDatabaseUnavailable } from '../../platform/database/database-unavailable.js';
 import type { AuditEvent } from './audit-event.js';
-import { auditRecord, recordsJson, type AuditRecord } from './audit-record.js';
+import { auditRecord, columnsOf, type AuditRecord } from './audit-record.js';
 import { auditOverloaded, auditUnavailable, rowRefused } from './audit.errors.js';
 import { extend, type Frontier } from './merkle-log.js';
 
 const BATCH_LIMIT = 256;
 const QUEUE_LIMIT = 10_000;
 
-/**
- * A table whose rows exist only together with their audit events. Both texts read the rows as a JSON array from `$1`.
- */
+/** A table whose rows exist only together with their audit events. */
 export interface CompanionTable {
-  /** `INSERT INTO … SELECT …`, to be followed by a `WHERE` of the log's own. */
-  readonly insert: string;
-  /** A `SELECT position, reason` of those rows (counted from 1) that may not come to be, as the database stands. */
+  readonly name: string;
+  /** SQL of those columns that a new row may have. */
+  readonly columns: string;
+  /**
+   * A `SELECT position, reason` of those rows that may not come to be, as the database stands. It finds the rows in the relation
+   * `given`, which has the columns of the table and `ordinality`, the position, counted from 1.
+   */
   readonly refusals: string;
 }
 
@@ -175,7 +177,7 @@ export class AuditLog {
       text: this.optimisticStatement,
       values: [
         rows.length === 0 ? '[]' : JSON.stringify(rows.map((entry) => entry.row)),
-        this.head.size, next.size, next.hashes, recordsJson(batch.map((entry) => entry.record)), this.head.hashes,
+        this.head.size, next.size, next.hashes, this.head.hashes, ...columnsOf(batch.map((entry) => entry.record)),
       ],
     });
     if (rowCount !== batch.length) return false;
@@ -210,8 +212,8 @@ export class AuditLog {
     const size = Number(head.size);
     const next = extend({ size, hashes: head.frontier }, accepted.map((entry) => entry.record.leafHash));
     const rows = accepted.filter((entry) => entry.row).map((entry) => entry.row);
-    if (rows.length > 0) await manager.query(this.companion!.insert, [JSON.stringify(rows)]);
-    await manager.query(`${INSERT_EVENTS.replaceAll('$base', '$1::bigint').replace('$events', '$2')}`, [size, recordsJson(accepted.map((entry) => entry.record))]);
+    if (rows.length > 0) await manager.query(`WITH ${given(this.companion!)} ${insertGiven(this.companion!)}`, [JSON.stringify(rows)]);
+    await manager.query(insertEvents(1), [size, ...columnsOf(accepted.map((entry) => entry.record))]);
     await manager.query(`UPDATE audit_heads SET size = $1, frontier = $2 WHERE log = 'main'`, [next.size, next.hashes]);
     this.head = next;
     return refusals;
@@ -221,15 +223,28 @@ export class AuditLog {
     const indexes = entries.flatMap((entry, index) => (entry.row ? [index] : []));
     if (indexes.length === 0) return [];
     if (!this.companion) throw new TypeError('no companion table was named');
-    const found = await manager.query<{ position: string; reason: string }[]>(this.companion.refusals, [JSON.stringify(indexes.map((index) => entries[index]!.row))]);
+    const found = await manager.query<{ position: string; reason: string }[]>(`WITH ${given(this.companion)} ${this.companion.refusals}`, [JSON.stringify(indexes.map((index) => entries[index]!.row))]);
     return found.map(({ position, reason }) => ({ index: indexes[Number(position) - 1]!, reason }));
   }
 }
 
-const INSERT_EVENTS = `INSERT INTO audit_events (sequence, event_id, organization_id, type, outcome, occurred_at, task_id, body, leaf_hash)
-  SELECT $base + ordinality - 1, event_id, organization_id, type, outcome, occurred_at, task_id, body::text, decode(leaf_hash, 'base64')
-  FROM ROWS FROM (json_to_recordset($events::json) AS (event_id uuid, organization_id uuid, type text, outcome text, occurred_at timestamptz, task_id uuid, body json, leaf_hash text))
-    WITH ORDINALITY`;
+/** The rows, from a JSON array in `$1`. */
+function given({ name }: CompanionTable): string {
+  return `given AS MATERIALIZED (SELECT * FROM ROWS FROM (json_populate_recordset(NULL::${name}, $1::json)) WITH ORDINALITY)`;
+}
+
+function insertGiven({ name, columns }: CompanionTable): string {
+  return `INSERT INTO ${name} (${columns}) SELECT ${columns} FROM given`;
+}
+
+/** @param base number of the parameter with the sequence number of the first event; `columnsOf` them in those from `columns` on */
+function insertEvents(base: number, columns = base + 1): string {
+  const [id, organization, type, outcome, time, task, leaf, bodies] = Array.from({ length: 8 }, (_, at) => `$${columns + at}`);
+  return `INSERT INTO audit_events (sequence, event_id, organization_id, type, outcome, occurred_at, task_id, leaf_hash, body)
+  SELECT $${base}::bigint + position - 1, event_id, organization_id, type, outcome, occurred_at, task_id, decode(leaf_hash, 'base64'), body
+  FROM unnest(${id}::uuid[], ${organization}::uuid[], ${type}::text[], ${outcome}::text[], ${time}::timestamptz[], ${task}::uuid[], ${leaf}::text[], string_to_array(${bodies}, E'\\n'))
+    WITH ORDINALITY AS event (event_id, organization_id, type, outcome, occurred_at, task_id, leaf_hash, body, position)`;
+}
 
 /** The statement leaves at the end of this turn: the database has it by the next one. */
 async function doMeanwhile(batch: readonly Entry[]): Promise<void> {
@@ -244,12 +259,13 @@ async function doMeanwhile(batch: readonly Entry[]): Promise<void> {
 }
 
 function optimisticStatement(companion: CompanionTable): string {
-  return `WITH refused AS (${companion.refusals}),
+  return `WITH ${given(companion)},
+    refused AS (${companion.refusals}),
     head AS (
       UPDATE audit_heads SET size = $3, frontier = $4
-      WHERE log = 'main' AND size = $2 AND frontier = $6 AND NOT EXISTS (SELECT FROM refused)
+      WHERE log = 'main' AND size = $2 AND frontier = $5 AND NOT EXISTS (SELECT FROM refused)
       RETURNING size
     ),
-    companions AS (${companion.insert} WHERE EXISTS (SELECT FROM head))
-    ${INSERT_EVENTS.replaceAll('$base', '$2::bigint').replace('$events', '$5')} WHERE EXISTS (SELECT FROM head)`;
+    companions AS (${insertGiven(companion)} WHERE EXISTS (SELECT FROM head))
+    ${insertEvents(2, 6)} WHERE EXISTS (SELECT FROM head)`;
 }

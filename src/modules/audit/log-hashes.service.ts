@@ -27,7 +27,7 @@ export class LogHashes implements OnModuleInit {
     this.background.every({ name: 'audit subtrees', everySeconds: 2, run: (manager) => this.grow(manager) });
   }
 
-  /** Stores the next complete subtrees. @returns whether there are more */
+  /** Stores the next complete subtrees, a bounded number of them. Two that do so at the same time store the same. @returns whether there are more */
   async grow(manager: EntityManager): Promise<boolean> {
     let isMore = false;
     for (let level = 1; ; level += 1) {
@@ -88,7 +88,7 @@ export class LogHashes implements OnModuleInit {
     if (hashes.length > 0) {
       await manager.query(
         `INSERT INTO audit_subtrees (level, index, hash) SELECT level, index, decode(hash, 'base64')
-         FROM json_to_recordset($1::json) AS made (level integer, index bigint, hash text)`, [JSON.stringify(hashes)]);
+         FROM json_to_recordset($1::json) AS made (level integer, index bigint, hash text) ON CONFLICT DO NOTHING`, [JSON.stringify(hashes)]);
     }
     return hashes.length;
   }

@@ -73,10 +73,11 @@ const COLUMNS = `token_id, kind, format, grant_type, organization_id, client_id,
   parent_task_id, parent_token_id, root_token_id, ancestors, consent_grant_id, delegation_grant_id, act, cnf, opaque_hash, claims, authenticated_at, launch_reason, status_entry, issued_at, expires_at`;
 
 const COMPANION: CompanionTable = {
-  insert: `INSERT INTO tokens (${COLUMNS}) SELECT ${COLUMNS} FROM json_populate_recordset(NULL::tokens, $1::json)`,
+  name: 'tokens',
+  columns: COLUMNS,
   refusals: `SELECT position, reason FROM (
       SELECT t.ordinality AS position, ${refusedBecause('t.issued_at')} AS reason
-      FROM ROWS FROM (json_populate_recordset(NULL::tokens, $1::json)) WITH ORDINALITY AS t
+      FROM given t
       ${LIVENESS_JOINS}
     ) judged WHERE reason IS NOT NULL`,
 };
