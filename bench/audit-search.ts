@@ -4,6 +4,7 @@ import { DataSource } from 'typeorm';
 import { newId } from '../src/kernel/ids.js';
 import type { AuditFilter } from '../src/modules/audit/audit-filter.js';
 import { AuditIndex } from '../src/modules/audit/audit-index.service.js';
+import { coverLog } from '../src/modules/audit/audit-pieces.js';
 import { AuditSearch } from '../src/modules/audit/audit-search.service.js';
 import { MasterKey } from '../src/platform/crypto/master-key.js';
 import type { Background } from '../src/platform/database/background.js';
@@ -95,6 +96,7 @@ const SEED = `INSERT INTO audit_events (sequence, event_id, organization_id, typ
 
 async function seed(dataSource: DataSource, events: number): Promise<void> {
   const started = performance.now();
+  await coverLog(dataSource.manager, events);
   for (let first = 0; first < events; first += SEEDED_AT_ONCE) await dataSource.query(SEED, [first, Math.min(events, first + SEEDED_AT_ONCE), ORGANIZATION]);
   await dataSource.query(`UPDATE audit_heads SET size = $1 WHERE log = 'main'`, [events]);
   console.error(`audit search  ${events} events made in ${((performance.now() - started) / 1000).toFixed(0)} s`);

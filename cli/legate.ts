@@ -1,8 +1,9 @@
 #!/usr/bin/env node
-/** The command line: `legate start`, `legate audit verify`, `legate audit export`. */
+/** The command line: `legate start`, `legate database migrate`, `legate audit verify`, `legate audit export`. */
 import { Command } from 'commander';
 import { exportAudit, type ExportOptions } from './export-audit.js';
 import { Failure } from './failure.js';
+import { migrateDatabase, type MigrateOptions } from './migrate-database.js';
 import { verifyAudit, type VerifyOptions } from './verify-audit.js';
 import { productVersion } from '../src/platform/config/version.js';
 
@@ -15,6 +16,12 @@ program.command('start')
   .description('Starts the server. Its settings are environment variables: docs/configuration.md lists them.')
   // The bundle, which starts a quarter sooner: see scripts/bundle.mjs.
   .action(async () => { await import(new URL('../server/main.js', import.meta.url).href); });
+
+program.command('database').description('The database, away from the server.')
+  .command('migrate')
+  .description('Brings the tables up to date in the database that DATABASE_URL names, as the role that owns them. The server does so by itself at its start if its own role may.')
+  .option('--grant <role>', 'grants another role what the server needs: all but changing what is in the audit log')
+  .action((options: MigrateOptions) => migrateDatabase(options));
 
 const audit = program.command('audit').description('The audit log, away from the server.');
 

@@ -63,7 +63,8 @@ function summary({ finding, header, events, hidden, provenSize, checkpoints }: E
 
 function goodNews({ header, events, hidden, provenSize, checkpoints }: ExportVerdict): string {
   const { origin, first, size } = header!;
-  const others = hidden === 0 ? '' : ` Of ${count(hidden, 'event')} of others there are hashes alone.`;
+  const others = hidden === 0 ? '' : header!.organization_id === null
+    ? ` Of ${count(hidden, 'event')} whose texts were let go, as the log tells, there are hashes alone.` : ` Of ${count(hidden, 'event')} of others, or whose texts were let go, there are hashes alone.`;
   const rest = size > provenSize ? `Not proven yet: the last ${count(size - provenSize, 'event')} came after the last checkpoint.\n` : '';
   return `Proven: ${count(events, 'event')} of ${origin}, from number ${first} to ${provenSize - 1}, by ${count(checkpoints, 'checkpoint')}.${others}\n${rest}`;
 }

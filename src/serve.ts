@@ -1,3 +1,4 @@
+import { QueryFailedError } from 'typeorm';
 import { createApplication } from './application.js';
 import { DomainError } from './kernel/domain-error.js';
 import { ConfigurationError, loadConfig } from './platform/config/load-config.js';
@@ -8,16 +9,29 @@ import { createLog } from './platform/logging/create-log.js';
 import { logCrashes } from './platform/logging/crash.js';
 import { Preparation } from './preparation.service.js';
 
+/** Of PostgreSQL. */
+const PERMISSION_DENIED = '42501';
+
 /** Starts the server and says how it went: on success what a person needs to go on, on failure one sentence for each reason. */
 export async function serve(): Promise<void> {
   try {
     await start(loadConfig());
   } catch (error) {
-    if (!(error instanceof ConfigurationError) && !(error instanceof DomainError)) throw error;
-    const sentences = error instanceof ConfigurationError ? error.problems : [error.message];
+    const sentences = sentencesOf(error);
+    if (!sentences) throw error;
     process.stderr.write(`Legate cannot start:\n${sentences.map((sentence) => `  - ${sentence}\n`).join('')}`);
     process.exitCode = 1;
   }
+}
+
+/** What to put right, where that is known. */
+function sentencesOf(error: unknown): readonly string[] | undefined {
+  if (error instanceof ConfigurationError) return error.problems;
+  if (error instanceof DomainError) return [error.message];
+  if (error instanceof QueryFailedError && (error.driverError as { code?: string }).code === PERMISSION_DENIED) {
+    return [`The role of DATABASE_URL may not do what the start takes: ${error.message}. Run \`legate database migrate --grant <role>\` as the owner of the tables.`];
+  }
+  return undefined;
 }
 
 async function start(config: Config): Promise<void> {

@@ -235,8 +235,8 @@ describe('an event that cannot be decided again, or is not theirs,', () => {
   });
 
   it('is counted as skipped: its agent is gone, or it says too little', async () => {
-    await insert(1_000_000, organizationId, event({ grant_type: 'client_credentials', scope: 'weather:read' }, newId()));
-    await insert(1_000_001, organizationId, event({}, agent.clientId));
+    await insert(60_000, organizationId, event({ grant_type: 'client_credentials', scope: 'weather:read' }, newId()));
+    await insert(60_001, organizationId, event({}, agent.clientId));
     expect(await simulate(denying({ actions: ['issue'] }), 2)).toEqual({ replayed: 0, skipped: 2, changes: [], unlisted: 0, left_out: 0 });
   });
 
@@ -244,7 +244,7 @@ describe('an event that cannot be decided again, or is not theirs,', () => {
     const other = newId<OrganizationId>();
     await sql('INSERT INTO organizations (id, slug, name) VALUES ($1, $2, $2)', [other, `other-${other}`]);
     const theirs = event({ grant_type: 'client_credentials', scope: 'weather:read' }, agent.clientId);
-    await insert(2_000_000, other, { ...theirs, organization_id: other });
+    await insert(60_010, other, { ...theirs, organization_id: other });
     const { changes } = await simulate(denying({ actions: ['issue'] }));
     expect(changes.length).toBeGreaterThan(0);
     expect(changes.map(({ event: { id } }) => id)).not.toContain(theirs.id);
@@ -256,7 +256,7 @@ describe('an event that cannot be decided again, or is not theirs,', () => {
 
   it('is left out when those after it came of more decisions than are made at once; changes beyond a thousand are counted', async () => {
     const tools = Array.from({ length: MOST_DECISIONS / 2 }, () => 'forecast');
-    for (const index of [2, 3, 4]) await insert(3_000_000 + index, organizationId, event({ grant_type: 'client_credentials', tools }, agent.clientId));
+    for (const index of [2, 3, 4]) await insert(60_020 + index, organizationId, event({ grant_type: 'client_credentials', tools }, agent.clientId));
     const { changes, ...counts } = await simulate(denying({ actions: ['issue'], tools: ['forecast'] }), 5);
     expect(counts).toEqual({ replayed: 2, skipped: 0, unlisted: MOST_DECISIONS - 1000, left_out: 3 });
     expect(changes).toHaveLength(1000);

@@ -2,6 +2,8 @@ import type { DataSource } from 'typeorm';
 import { newId, type OrganizationId, type UserId } from '../../src/kernel/ids.js';
 import { now } from '../../src/kernel/clock.js';
 import { AuditLog } from '../../src/modules/audit/audit-log.service.js';
+import { AuditRetention } from '../../src/modules/audit/audit-retention.service.js';
+import { Background } from '../../src/platform/database/background.js';
 import { Endings } from '../../src/modules/audit/endings.service.js';
 import { RefusalTally } from '../../src/modules/audit/refusal-tally.service.js';
 import { Membership } from '../../src/modules/organizations/membership.entity.js';
@@ -79,7 +81,7 @@ export async function openDirectory(moreEntities: (new () => object)[] = []) {
   const audit = new AuditLog(dataSource, database.pool);
   const organizations = new OrganizationsService(dataSource.getRepository(Organization), dataSource.getRepository(Membership), secrets);
   const organizationAdministration = new OrganizationAdministration(
-    dataSource.getRepository(Organization), organizations, secrets, dataSource, audit, masterKey);
+    dataSource.getRepository(Organization), organizations, secrets, dataSource, audit, new AuditRetention(new Background(dataSource), audit, loadConfig({})), masterKey);
   const users = new UsersService(dataSource.getRepository(User), dataSource.getRepository(Organization), dataSource.getRepository(Membership));
   const passwords = new PasswordsService(hasher);
   const tally = new RefusalTally(audit);

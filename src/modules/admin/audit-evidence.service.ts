@@ -49,7 +49,7 @@ export class AuditEvidence {
     return checkpoint;
   }
 
-  /** @throws DomainError `platform_administrator_required`, `audit_event_not_found`, `not_in_tree`, `size_out_of_range`, `no_checkpoint`, `audit_log_incomplete` */
+  /** @throws DomainError `platform_administrator_required`, `audit_event_not_found`, `audit_event_removed`, `not_in_tree`, `size_out_of_range`, `no_checkpoint`, `audit_log_incomplete` */
   async inclusion(caller: Caller, event: EventName, { treeSize, organization }: { readonly treeSize?: number; readonly organization?: 'all' }): Promise<InclusionProof> {
     const reach = reachOf(caller, organization);
     return this.proofs.inclusion(reach, 'sequence' in event ? event.sequence : (await this.search.get(reach, event.id)).sequence, treeSize);

@@ -48,7 +48,7 @@ export const AUDIT_CATALOGUE = {
     },
     'organization.updated': {
       when: 'An organization was renamed, suspended or resumed. While it is suspended nothing of it works.', outcomes: SUCCESS, target: ['organization'], log: 'The organization that was changed.',
-      details: { changed: CHANGED, status: '`active` or `suspended`, after this.' },
+      details: { changed: CHANGED, status: '`active` or `suspended`, after this.', audit_retention_days: 'For how many days the texts of its events are kept, after this; null as the installation has it.' },
     },
     'organization.deleted': {
       when: 'An organization was deleted with everything in it; the accounts of its people stay.', outcomes: SUCCESS, target: ['organization'], log: 'The organization that is gone.',
@@ -331,6 +331,13 @@ export const AUDIT_CATALOGUE = {
     'audit_log.exported': {
       when: 'Somebody took the events along.', outcomes: SUCCESS, log: 'The organization whose events they are; the installation’s when they are those of all.',
       details: { format: '`ndjson` or `csv`.', after: 'How many events of the log the reader had already.' },
+    },
+    'audit_log.pruned': {
+      when: 'Texts of events that nobody keeps any longer were let go, or a piece of the log in which no text was left. This event stays for as long as what it tells of.', outcomes: SUCCESS, log: INSTALLATION,
+      details: {
+        first: 'Number of the first event that was looked at.', next: 'Number of the event after the last one.', retention_days: 'The texts of those who keep theirs for so many days.', events: 'How many texts.',
+        whole: 'True for a piece of the log: its hashes are kept elsewhere.',
+      },
     },
     'audit_log.damaged': {
       when: 'The log is not what was signed before, and gets no signature any more until it is. Written once for each time that it begins to be so.', outcomes: REFUSED, log: INSTALLATION,

@@ -40,9 +40,9 @@ export class Values {
   }
 }
 
-/** SQL: the event `e` is one of those that may be looked at. */
+/** SQL: the event `e` is one of those that may be looked at, and has not lost its text. */
 export function within(reach: LogReach, values: Values): string {
-  return reach === 'all' ? 'true' : `e.organization_id = ${values.add(reach.organizationId)}`;
+  return `e.body IS NOT NULL${reach === 'all' ? '' : ` AND e.organization_id = ${values.add(reach.organizationId)}`}`;
 }
 
 /**

@@ -6,6 +6,7 @@ import { DatabasePool } from '../../platform/database/database-pool.js';
 import { isDatabaseUnavailable } from '../../platform/database/database-unavailable.js';
 import type { AuditEvent } from './audit-event.js';
 import { auditRecord, columnsOf, type AuditRecord } from './audit-record.js';
+import { coverLog } from './audit-pieces.js';
 import { auditOverloaded, auditUnavailable, rowRefused } from './audit.errors.js';
 import { extend, type Frontier } from './merkle-log.js';
 
@@ -35,6 +36,12 @@ interface Entry {
   readonly reject: (error: unknown) => void;
 }
 
+/** Why an entry may not come to be, by its place among those given. */
+interface Refusal {
+  readonly index: number;
+  readonly reason: string;
+}
+
 export interface CommitObserver {
   (batch: { size: number; milliseconds: number; wasContended: boolean }): void;
 }
@@ -58,6 +65,8 @@ export class AuditLog {
   private isFlushing = false;
   /** The head as we left it: a guess, whose size and hashes the statement checks (a transaction that rolled back may have spoilt it). */
   private head?: Frontier;
+  /** The log has pieces for the events before this number, as far as we know. */
+  private covered = 0;
   private companion?: CompanionTable;
   private optimisticStatement = '';
   private observer?: CommitObserver;
@@ -127,7 +136,7 @@ export class AuditLog {
    * @throws DomainError `row_refused` for the first that may not come to be
    */
   async commitIn(manager: EntityManager, entries: readonly { event: AuditEvent; row?: CompanionRow }[]): Promise<void> {
-    const [refusal] = await this.appendUnderLock(manager, entries.map(({ event, row }) => ({ record: auditRecord(event), row })), { allOrNothing: true });
+    const { refusals: [refusal] } = await this.appendUnderLock(manager, entries.map(({ event, row }) => ({ record: auditRecord(event), row })), { allOrNothing: true });
     if (refusal) throw rowRefused(refusal.reason);
   }
 
@@ -157,6 +166,7 @@ export class AuditLog {
         }
       } catch (cause) {
         this.head = undefined;
+        this.covered = 0;
         // Whoever waited behind a batch that a lost database refused has waited long enough: the next one would take as long.
         const refused = isDatabaseUnavailable(cause) ? [...batch, ...this.queue.splice(0)] : batch;
         this.logger.error(`${refused.length} audit events could not be written: ${String(cause)}`);
@@ -171,6 +181,7 @@ export class AuditLog {
   private async appendOptimistically(batch: readonly Entry[]): Promise<boolean> {
     if (!this.head || !this.companion) return false;
     const next = extend(this.head, batch.map((entry) => entry.record.leafHash));
+    if (next.size > this.covered) return false;
     const rows = batch.filter((entry) => entry.row);
     const { rowCount } = await this.database.pool.query({
       name: 'audit-append',
@@ -186,7 +197,8 @@ export class AuditLog {
   }
 
   private async appendContended(batch: readonly Entry[]): Promise<void> {
-    const refusals = await this.dataSource.transaction((manager) => this.appendUnderLock(manager, batch));
+    const { refusals, covered } = await this.dataSource.transaction((manager) => this.appendUnderLock(manager, batch));
+    this.covered = covered;
     const reasonOf = new Map(refusals.map(({ index, reason }) => [index, reason]));
     batch.forEach((entry, index) => {
       const reason = reasonOf.get(index);
@@ -198,28 +210,29 @@ export class AuditLog {
   /** Locks the head, checks the rows as the database stands then, and appends those that may come to be. */
   private async appendUnderLock(
     manager: EntityManager, entries: readonly Pick<Entry, 'record' | 'row'>[], { allOrNothing = false } = {},
-  ): Promise<{ index: number; reason: string }[]> {
+  ): Promise<{ refusals: Refusal[]; covered: number }> {
     const [head] = await manager.query<{ size: string; frontier: string[] }[]>(`SELECT size, frontier FROM audit_heads WHERE log = 'main' FOR UPDATE`);
     if (!head) throw auditUnavailable(new Error('the head row of the audit log is missing'));
 
     // A new statement, hence a new snapshot: it sees everything that was revoked before the lock was ours.
     const refusals = await this.refusalsOf(manager, entries);
-    if (allOrNothing && refusals.length > 0) return refusals;
+    if (allOrNothing && refusals.length > 0) return { refusals, covered: this.covered };
     const refused = new Set(refusals.map(({ index }) => index));
     const accepted = entries.filter((_, index) => !refused.has(index));
-    if (accepted.length === 0) return refusals;
+    if (accepted.length === 0) return { refusals, covered: this.covered };
 
     const size = Number(head.size);
     const next = extend({ size, hashes: head.frontier }, accepted.map((entry) => entry.record.leafHash));
+    const covered = next.size > this.covered ? await coverLog(manager, next.size) : this.covered;
     const rows = accepted.filter((entry) => entry.row).map((entry) => entry.row);
     if (rows.length > 0) await manager.query(`WITH ${given(this.companion!)} ${insertGiven(this.companion!)}`, [JSON.stringify(rows)]);
     await manager.query(insertEvents(1), [size, ...columnsOf(accepted.map((entry) => entry.record))]);
     await manager.query(`UPDATE audit_heads SET size = $1, frontier = $2 WHERE log = 'main'`, [next.size, next.hashes]);
     this.head = next;
-    return refusals;
+    return { refusals, covered };
   }
 
-  private async refusalsOf(manager: EntityManager, entries: readonly Pick<Entry, 'row'>[]): Promise<{ index: number; reason: string }[]> {
+  private async refusalsOf(manager: EntityManager, entries: readonly Pick<Entry, 'row'>[]): Promise<Refusal[]> {
     const indexes = entries.flatMap((entry, index) => (entry.row ? [index] : []));
     if (indexes.length === 0) return [];
     if (!this.companion) throw new TypeError('no companion table was named');

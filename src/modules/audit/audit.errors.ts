@@ -18,6 +18,10 @@ export const auditLogIncomplete = (finding: string) =>
 export const auditEventNotFound = () =>
   new DomainError('not_found', 'audit_event_not_found', 'There is no such event in the audit log.');
 
+/** Its hash is still in the log; its text is not. */
+export const auditEventRemoved = () =>
+  new DomainError('not_found', 'audit_event_removed', 'The text of this event was not to be kept any longer.');
+
 export const noCheckpoint = () =>
   new DomainError('not_found', 'no_checkpoint', 'The audit log has not been signed yet, or is no longer what was signed.');
 

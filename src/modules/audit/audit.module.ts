@@ -6,6 +6,7 @@ import { AuditHealth } from './audit-health.service.js';
 import { AuditIndex } from './audit-index.service.js';
 import { AuditKeys } from './audit-keys.service.js';
 import { AuditLog } from './audit-log.service.js';
+import { AuditRetention } from './audit-retention.service.js';
 import { AuditSearch } from './audit-search.service.js';
 import { AuditStatistics } from './audit-statistics.service.js';
 import { CheckpointDelivery } from './checkpoint-delivery.service.js';
@@ -23,11 +24,11 @@ import { RequestRefusals } from './request-refusals.service.js';
 @Global()
 @Module({
   providers: [
-    AuditFeed, AuditHealth, AuditIndex, AuditKeys, AuditLog, AuditSearch, AuditStatistics, CheckpointDelivery, CheckpointFile, Checkpoints, Endings, LogExport, LogHashes, LogProofs,
+    AuditFeed, AuditHealth, AuditIndex, AuditKeys, AuditLog, AuditRetention, AuditSearch, AuditStatistics, CheckpointDelivery, CheckpointFile, Checkpoints, Endings, LogExport, LogHashes, LogProofs,
     RecordedDecisions, RefusalTally, { provide: RefusalRecorder, useClass: RequestRefusals }, { provide: LimitRecorder, useClass: LimitRefusals },
   ],
   exports: [
-    AuditFeed, AuditKeys, AuditLog, AuditSearch, AuditStatistics, Checkpoints, Endings, LimitRecorder, LogExport, LogProofs, RecordedDecisions, RefusalRecorder, RefusalTally,
+    AuditFeed, AuditKeys, AuditLog, AuditRetention, AuditSearch, AuditStatistics, Checkpoints, Endings, LimitRecorder, LogExport, LogProofs, RecordedDecisions, RefusalRecorder, RefusalTally,
   ],
 })
 export class AuditModule {}

@@ -14,9 +14,9 @@ function checkpointAt(size: number, bodies: readonly string[] = BODIES) {
 }
 
 /** What somebody who may write the database makes the server export: every hash is right again. */
-function exported(bodies: readonly string[], first = 0, size = bodies.length): string[] {
+function exported(bodies: readonly string[], first = 0, size = bodies.length, organization: string | null = null): string[] {
   return [
-    headerLine({ format: EXPORT_FORMAT, origin: ORIGIN, organization_id: null, first, frontier: frontierOf(bodies.slice(0, first)).hashes, size, exported_at: '2026-01-01T00:00:00Z' }),
+    headerLine({ format: EXPORT_FORMAT, origin: ORIGIN, organization_id: organization, first, frontier: frontierOf(bodies.slice(0, first)).hashes, size, exported_at: '2026-01-01T00:00:00Z' }),
     ...bodies.slice(first).map((body, at) => eventLine(first + at, leafHash(body), body)),
     checkpointLine('whatever'),
   ];
@@ -48,12 +48,23 @@ describe('an export', () => {
   });
 
   it('in which others’ events are hashes alone is proven all the same', () => {
-    const lines = exported(BODIES);
+    const lines = exported(BODIES, 0, BODIES.length, 'ours');
     const hidden = rootHash(frontierOf(BODIES.slice(16, 20)));
     const shown = [...lines.slice(0, 17), hiddenLine({ level: 2, index: 4 }, hidden), ...lines.slice(21)];
     expect(verify(shown)).toMatchObject({ finding: undefined, events: 36, hidden: 4, provenSize: 40 });
     expect(verify([...lines.slice(0, 17), hiddenLine({ level: 2, index: 4 }, leafHash('forged')), ...lines.slice(21)]).finding).toMatchObject({ firstBad: 10, lastPossible: 19 });
     expect(verify([...lines.slice(0, 16), '{"sequence":15,"level":2,"hash":"' + hidden + '"}', ...lines.slice(20)]).finding).toMatchObject({ firstBad: 15 });
+  });
+
+  it('of the whole log, in which texts are missing, is proven as far as the log tells how many were let go', () => {
+    const told = (events: number) => [...BODIES, JSON.stringify({ type: 'audit_log.pruned', details: { first: 0, next: 256, retention_days: 30, events } })];
+    const without = (bodies: readonly string[]) => exported(bodies).flatMap((line, at) => {
+      if (at < 17 || at > 20) return [line];
+      return at === 17 ? [hiddenLine({ level: 2, index: 4 }, rootHash(frontierOf(BODIES.slice(16, 20))))] : [];
+    });
+    expect(verify(without(told(4)))).toMatchObject({ finding: undefined, hidden: 4 });
+    expect(verify(without(BODIES)).finding).toMatchObject({ firstBad: 16, lastPossible: 19, reason: expect.stringContaining('text is missing') as string });
+    expect(verify(without(told(3))).finding).toMatchObject({ firstBad: 16, lastPossible: 19 });
   });
 });
 

@@ -1,5 +1,6 @@
 import type { SignedCheckpoint } from './checkpoint-note.js';
 import { readLine, type ExportHeader } from './export-format.js';
+import { RemovedTexts } from './removed-texts.js';
 import { EMPTY_FRONTIER, extend, leafHash, nodeHash, rootHash, type Frontier } from './merkle-log.js';
 
 /** What is wrong with an export, or with what it claims to be a part of. */
@@ -17,7 +18,7 @@ export interface ExportVerdict {
   readonly header?: ExportHeader;
   /** How many events were read in full. */
   readonly events: number;
-  /** How many events of others were read as hashes alone. */
+  /** How many events were read as hashes alone: those of others, and those whose texts were not to be kept any longer. */
   readonly hidden: number;
   /** So many events of the log are proven: up to the last checkpoint that fits. */
   readonly provenSize: number;
@@ -29,7 +30,8 @@ export interface ExportVerdict {
  *
  * Every event must be what its hash says, every sequence number must follow the one before, and at the size of each checkpoint the
  * root over everything so far must be the one that was signed. So nothing can be changed, swapped, removed, added or cut off
- * before the last checkpoint, whoever recomputed whichever hashes.
+ * before the last checkpoint, whoever recomputed whichever hashes. Where an export of the whole log has no more than the hash of an
+ * event, an event has to tell that its text was let go.
  */
 export class ExportVerifier {
   private frontier: Frontier = EMPTY_FRONTIER;
@@ -41,6 +43,8 @@ export class ExportVerifier {
   private matched = 0;
   private events = 0;
   private hidden = 0;
+  /** Of an export of the whole log. */
+  private removed?: RemovedTexts;
 
   /** @param checkpoints whose signatures were checked */
   constructor(checkpoints: readonly SignedCheckpoint[]) {
@@ -67,10 +71,12 @@ export class ExportVerifier {
       const hash = leafHash(line.body);
       if (hash !== line.leafHash) return this.refuse({ firstBad: next, reason: 'Its text is not what was hashed.' });
       this.events += 1;
+      this.removed?.read(line.body);
       this.frontier = extend(this.frontier, [hash]);
     } else {
       if (next % 2 ** line.level !== 0) return this.refuse({ firstBad: next, reason: 'A hash that stands for several events is not at a place where the tree has one.' });
       this.hidden += 2 ** line.level;
+      this.removed?.lack(next, 2 ** line.level);
       this.frontier = withSubtree(this.frontier, line.level, line.hash);
       // Inside of what is hidden nothing can be compared; the checkpoint after it covers it.
       while (this.due[0] && this.due[0].size < this.frontier.size) this.due.shift();
@@ -86,12 +92,16 @@ export class ExportVerifier {
     else if (size > this.header.size) this.refuse({ firstBad: this.header.size, reason: 'It was added: the export says that it ends before.' });
     else if (this.due.length > 0) {
       this.refuse({ firstBad: size, reason: `It is missing: the log had ${this.due.at(-1)!.size} events when it was signed, and has ${size} here.` });
+    } else if (this.removed?.untold) {
+      const { first, last } = this.removed.untold;
+      this.refuse({ firstBad: first, lastPossible: last, reason: 'Its text is missing, and the log does not tell that it was let go. (If that happened while the log was being exported, another export tells.)' });
     }
     return { finding: this.finding, header: this.header, events: this.events, hidden: this.hidden, provenSize: this.provenSize, checkpoints: this.matched };
   }
 
   private begin(header: ExportHeader): void {
     this.header = header;
+    if (header.organization_id === null) this.removed = new RemovedTexts(header.first);
     const ones = [...header.first.toString(2)].filter((bit) => bit === '1').length;
     if (header.frontier.length !== ones) return this.refuse({ firstBad: header.first, reason: 'The export does not say what it goes on from.' });
     this.frontier = { size: header.first, hashes: header.frontier };

@@ -2,6 +2,7 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { Background } from '../../platform/database/background.js';
 import { auditLogIncomplete } from './audit.errors.js';
+import { HASH_BYTES, leafHashes } from './leaf-hashes.js';
 import { EMPTY_FRONTIER, extend, joined, rootHash, type Frontier } from './merkle-log.js';
 import { frontierPlan, type ProofPlan, type Subtree } from './merkle-proof.js';
 
@@ -11,7 +12,6 @@ const FANOUT = 2 ** STRIDE;
 /** Subtrees made in one batch of the chore: that many times 256 hashes are read. */
 const BATCH = 20;
 const PAGE = 5000;
-const HASH_BYTES = 32;
 
 type Reader = Pick<EntityManager, 'query'>;
 
@@ -100,14 +100,15 @@ async function rootOfRange(reader: Reader, level: number, start: number, count: 
   while (frontier.size < count) {
     const from = start + frontier.size;
     const wanted = Math.min(PAGE, start + count - from);
-    // In one value: thousands of rows of one hash each would cost this process more than hashing them.
-    const [page] = await reader.query<[{ hashes: Buffer | null }]>(
-      level === 0
-        ? `SELECT string_agg(leaf_hash, '' ORDER BY sequence) AS hashes FROM audit_events WHERE sequence >= $1 AND sequence < $2`
-        : `SELECT string_agg(hash, '' ORDER BY index) AS hashes FROM audit_subtrees WHERE level = $3 AND index >= $1 AND index < $2`,
-      [from, from + wanted, ...(level === 0 ? [] : [level])]);
-    if (page.hashes?.length !== wanted * HASH_BYTES) return undefined;
-    frontier = extend(frontier, Array.from({ length: wanted }, (_, at) => page.hashes!.toString('base64', at * HASH_BYTES, (at + 1) * HASH_BYTES)));
+    const page = await (level === 0 ? leafHashes(reader, from, from + wanted) : subtreeHashes(reader, level, from, from + wanted));
+    if (page.length !== wanted * HASH_BYTES) return undefined;
+    frontier = extend(frontier, Array.from({ length: wanted }, (_, at) => page.toString('base64', at * HASH_BYTES, (at + 1) * HASH_BYTES)));
   }
   return rootHash(frontier);
+}
+
+async function subtreeHashes(reader: Reader, level: number, from: number, to: number): Promise<Buffer> {
+  const [page] = await reader.query<[{ hashes: Buffer | null }]>(
+    `SELECT string_agg(hash, '' ORDER BY index) AS hashes FROM audit_subtrees WHERE level = $3 AND index >= $1 AND index < $2`, [from, to, level]);
+  return page.hashes ?? Buffer.alloc(0);
 }

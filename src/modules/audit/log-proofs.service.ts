@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { auditEventNotFound, noCheckpoint, notYetInTree, sizeOutOfRange } from './audit.errors.js';
+import { auditEventNotFound, auditEventRemoved, noCheckpoint, notYetInTree, sizeOutOfRange } from './audit.errors.js';
 import { Checkpoints, type StoredCheckpoint } from './checkpoints.service.js';
 import type { LogReach } from './logged-event.js';
 import { LogHashes } from './log-hashes.service.js';
@@ -34,7 +34,7 @@ export class LogProofs {
   /**
    * @param reach whose event it has to be
    * @param treeSize of which log; of the last one that was signed, or one that is signed now, when left out
-   * @throws DomainError `audit_event_not_found`, `not_in_tree`, `size_out_of_range`, `no_checkpoint`, `audit_log_incomplete`
+   * @throws DomainError `audit_event_not_found`, `audit_event_removed`, `not_in_tree`, `size_out_of_range`, `no_checkpoint`, `audit_log_incomplete`
    */
   async inclusion(reach: LogReach, sequence: number, treeSize?: number): Promise<InclusionProof> {
     const { leafHash, body } = await this.find(reach, sequence);
@@ -63,9 +63,10 @@ export class LogProofs {
   }
 
   private async find(reach: LogReach, sequence: number): Promise<{ leafHash: string; body: string }> {
-    const [row] = await this.dataSource.query<{ leaf_hash: Buffer; body: string }[]>(
+    const [row] = await this.dataSource.query<{ leaf_hash: Buffer; body: string | null }[]>(
       'SELECT leaf_hash, body FROM audit_events WHERE sequence = $1 AND ($2::uuid IS NULL OR organization_id = $2)', [sequence, reach === 'all' ? null : reach.organizationId]);
     if (!row) throw auditEventNotFound();
+    if (row.body === null) throw auditEventRemoved();
     return { leafHash: row.leaf_hash.toString('base64'), body: row.body };
   }
 

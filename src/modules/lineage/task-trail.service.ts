@@ -33,7 +33,7 @@ export class TaskTrail {
     const { limit, after = '-1' } = pageStart(page, LIST, this.cursorKey);
     const { id, organizationId } = await this.directory.get(caller, taskId);
     const rows = await this.dataSource.query<{ sequence: string; body: string }[]>(
-      'SELECT sequence, body FROM audit_events WHERE task_id = $1 AND organization_id = $2 AND sequence > $3 ORDER BY sequence LIMIT $4', [id, organizationId, after, limit + 1]);
+      'SELECT sequence, body FROM audit_events WHERE task_id = $1 AND organization_id = $2 AND sequence > $3 AND body IS NOT NULL ORDER BY sequence LIMIT $4', [id, organizationId, after, limit + 1]);
     return pageOf(rows.map(({ sequence, body }) => trailEvent(Number(sequence), body)), limit, LIST, ({ sequence }) => String(sequence), this.cursorKey);
   }
 }

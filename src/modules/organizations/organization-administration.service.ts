@@ -9,6 +9,7 @@ import type { Caller } from '../../platform/http/caller.js';
 import { readPage, type Page } from '../../platform/http/page.js';
 import { doneBy } from '../audit/audit-event.js';
 import { AuditLog } from '../audit/audit-log.service.js';
+import { AuditRetention } from '../audit/audit-retention.service.js';
 import { Membership } from './membership.entity.js';
 import { Organization } from './organization.entity.js';
 import type { CreateOrganizationDto, OrganizationsQuery, UpdateOrganizationDto } from './organizations.dto.js';
@@ -29,6 +30,7 @@ export class OrganizationAdministration {
     private readonly secrets: MachineSecrets,
     private readonly dataSource: DataSource,
     private readonly audit: AuditLog,
+    private readonly retention: AuditRetention,
     masterKey: MasterKey,
   ) {
     this.cursorKey = masterKey.derive('list-cursor');
@@ -68,18 +70,26 @@ export class OrganizationAdministration {
     });
   }
 
-  /** @throws DomainError `organization_not_found`, `platform_administrator_required`, `own_organization` */
+  /** @throws DomainError `organization_not_found`, `platform_administrator_required`, `own_organization`, `owner_required` */
   async update(caller: Caller, id: string, changes: UpdateOrganizationDto): Promise<Organization> {
     const organizationId = this.organizations.visibleId(caller, id);
     if (changes.status === 'suspended') assertMaySuspend(caller, organizationId);
     else if (changes.status !== undefined && !caller.isPlatformAdministrator) throw platformAdministratorRequired();
+    // Evidence goes by it.
+    if (changes.audit_retention_days !== undefined) assertOwner(caller);
     return this.dataSource.transaction(async (manager) => {
       const organization = await this.organizations.lock(manager, organizationId);
-      Object.assign(organization, { name: changes.name ?? organization.name, status: changes.status ?? organization.status, updatedAt: nowDate() });
-      await manager.update(Organization, { id: organizationId }, { name: organization.name, status: organization.status, updatedAt: organization.updatedAt });
+      const { name, status, auditRetentionDays } = organization;
+      const changed = {
+        name: changes.name ?? name, status: changes.status ?? status, updatedAt: nowDate(),
+        auditRetentionDays: changes.audit_retention_days === undefined ? auditRetentionDays : changes.audit_retention_days,
+      };
+      await manager.update(Organization, { id: organizationId }, changed);
+      if (changed.auditRetentionDays !== auditRetentionDays) await this.retention.reconsider(manager);
+      Object.assign(organization, changed);
       await this.audit.recordIn(manager, {
         type: 'organization.updated', outcome: 'success', organization_id: organizationId, ...doneBy(caller),
-        target: { kind: 'organization', id: organizationId }, details: { changed: Object.keys(changes).sort(), status: organization.status },
+        target: { kind: 'organization', id: organizationId }, details: { changed: Object.keys(changes).sort(), status: organization.status, audit_retention_days: organization.auditRetentionDays },
       });
       return organization;
     });
@@ -106,13 +116,14 @@ export class OrganizationAdministration {
    */
   async delete(caller: Caller, id: string): Promise<void> {
     const organizationId = this.organizations.visibleId(caller, id);
-    if (!caller.isPlatformAdministrator && caller.role !== 'owner') throw ownerRequired();
+    assertOwner(caller);
     await this.dataSource.transaction(async (manager) => {
       // Two organizations deleted at once must not each take the other for the one that stays.
       await manager.query(`SELECT pg_advisory_xact_lock(hashtext('organization deletion'))`);
       await this.organizations.lock(manager, organizationId);
       if (await manager.count(Organization) <= 1) throw lastOrganization();
       await manager.delete(Organization, { id: organizationId });
+      await this.retention.reconsider(manager);
       await this.audit.recordIn(manager, {
         type: 'organization.deleted', outcome: 'success', organization_id: organizationId, ...doneBy(caller), target: { kind: 'organization', id: organizationId },
       });
@@ -166,6 +177,11 @@ export class OrganizationAdministration {
     if (!await manager.existsBy(Membership, { organizationId: caller.organizationId, userId })) throw ownerUserNotFound();
     return userId;
   }
+}
+
+/** @throws DomainError `owner_required` */
+function assertOwner(caller: Caller): void {
+  if (!caller.isPlatformAdministrator && caller.role !== 'owner') throw ownerRequired();
 }
 
 function assertMaySuspend(caller: Caller, organizationId: OrganizationId): void {

@@ -23,6 +23,10 @@ export class Organization {
   @Column({ name: 'enrolment_token_hash', type: 'bytea', nullable: true, unique: true })
   enrolmentTokenHash: Buffer | null;
 
+  /** For how many days the texts of its audit events are kept; null as the installation has it. */
+  @Column({ name: 'audit_retention_days', type: 'integer', nullable: true })
+  auditRetentionDays: number | null;
+
   @Column({ name: 'created_at', type: 'timestamptz' })
   createdAt: Date;
 

@@ -1,4 +1,4 @@
-import { IsIn, IsUUID } from 'class-validator';
+import { IsIn, IsInt, IsOptional, IsUUID, Max, Min } from 'class-validator';
 import { IsOmittable } from '../../platform/http/omittable.js';
 import { PageQuery } from '../../platform/http/page.js';
 import { IsDisplayName, IsSlug } from '../../platform/http/validation.js';
@@ -31,6 +31,13 @@ export class UpdateOrganizationDto {
   /** In a suspended organization nobody can do anything and every token is inactive. For platform administrators. */
   @IsOmittable() @IsIn(['active', 'suspended'])
   status?: 'active' | 'suspended';
+
+  /**
+   * For how many days the texts of the organization's audit events are kept, 30 to 36500: for its owners to say. Null follows the
+   * server's setting. What is older goes in the background, and does not come back.
+   */
+  @IsOptional() @IsInt() @Min(30) @Max(36_500)
+  audit_retention_days?: number | null;
 }
 
 export class OrganizationDto {
@@ -42,6 +49,8 @@ export class OrganizationDto {
   status: 'active' | 'suspended';
   /** Whether an enrolment token is out. */
   has_enrolment_token: boolean;
+  /** For how many days the texts of its audit events are kept; null follows the server's setting. */
+  audit_retention_days: number | null;
   created_at: string;
   updated_at: string;
 
@@ -52,6 +61,7 @@ export class OrganizationDto {
       name: organization.name,
       status: organization.status,
       has_enrolment_token: organization.enrolmentTokenHash !== null,
+      audit_retention_days: organization.auditRetentionDays,
       created_at: organization.createdAt.toISOString(),
       updated_at: organization.updatedAt.toISOString(),
     };

@@ -39,6 +39,7 @@ export const settingGroups = {
     LEGATE_AUDIT_CHECKPOINT_FILE: file('File to which each node appends the signed checkpoints of the audit log. Put it where whoever may change the database may not write.', 'audit-checkpoints in LEGATE_DATA_DIR'),
     LEGATE_AUDIT_CHECKPOINT_EVENTS: wholeNumber('After how many events the audit log is signed, at the latest.', { min: 1, max: 1_000_000, fallback: 1000 }),
     LEGATE_AUDIT_CHECKPOINT_SECONDS: seconds('How long after a signed event the next one is signed, at the latest.', 10),
+    LEGATE_AUDIT_RETENTION_DAYS: wholeNumber('For how many days an organization that says nothing else keeps the texts of its audit events; the installation keeps its own for as long. Their hashes stay, so that the log can still be proven.', { min: 30, max: 36_500, fallback: 36_500 }),
     LEGATE_AUDIT_WEBHOOK_URL: outboundUrl('Where each checkpoint is sent as well, by POST.'),
     LEGATE_AUDIT_WEBHOOK_TOKEN: secretText('Bearer token for it.', { min: 16, max: 4096 }),
     LEGATE_AUDIT_OBJECT_URL: outboundUrl('Object store in which each checkpoint becomes an object as well, by PUT: the URL of a bucket, or of a folder in one.'),
@@ -125,7 +126,7 @@ export class Config {
   readonly dataDir; readonly policiesDir; readonly allowEmbedded;
   readonly redisUrl;
   readonly masterKey; readonly masterKeyFile;
-  readonly auditCheckpointFile: string; readonly auditCheckpointEvents; readonly auditCheckpointSeconds;
+  readonly auditCheckpointFile: string; readonly auditCheckpointEvents; readonly auditCheckpointSeconds; readonly auditRetentionDays;
   readonly auditWebhook: { readonly url: string; readonly token?: string } | undefined;
   readonly auditObjects: { readonly url: string; readonly region: string; readonly accessKeyId?: string; readonly secretAccessKey?: string } | undefined;
   readonly bootstrap: { readonly adminEmail?: string; readonly adminPassword?: string; readonly clientSecret?: string };
@@ -168,6 +169,7 @@ export class Config {
     this.masterKey = environment.LEGATE_MASTER_KEY;
     this.masterKeyFile = environment.LEGATE_MASTER_KEY_FILE;
     this.auditCheckpointFile = environment.LEGATE_AUDIT_CHECKPOINT_FILE ?? join(environment.LEGATE_DATA_DIR, 'audit-checkpoints');
+    this.auditRetentionDays = environment.LEGATE_AUDIT_RETENTION_DAYS;
     this.auditCheckpointEvents = environment.LEGATE_AUDIT_CHECKPOINT_EVENTS;
     this.auditCheckpointSeconds = environment.LEGATE_AUDIT_CHECKPOINT_SECONDS;
     this.auditWebhook = environment.LEGATE_AUDIT_WEBHOOK_URL === undefined

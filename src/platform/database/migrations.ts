@@ -12,6 +12,8 @@ import { CreateStatusLists1765100000000 } from '../../../migrations/176510000000
 import { AddTokenCutoffs1765200000000 } from '../../../migrations/1765200000000-add-token-cutoffs.js';
 import { CreateLimits1765300000000 } from '../../../migrations/1765300000000-create-limits.js';
 import { CreateSignals1765400000000 } from '../../../migrations/1765400000000-create-signals.js';
+import { PartitionAudit1765500000000 } from '../../../migrations/1765500000000-partition-audit.js';
+import { MakeMonthPartitions1765600000000 } from '../../../migrations/1765600000000-make-month-partitions.js';
 
 /** Every migration, oldest first. A released one is never edited. */
 export const migrations = [
@@ -29,4 +31,6 @@ export const migrations = [
   AddTokenCutoffs1765200000000,
   CreateLimits1765300000000,
   CreateSignals1765400000000,
+  PartitionAudit1765500000000,
+  MakeMonthPartitions1765600000000,
 ];

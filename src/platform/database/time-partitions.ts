@@ -21,11 +21,14 @@ export function monthPartitions(table: string, at: Date, ahead: number): MonthPa
   });
 }
 
+/** The form of the month in a name. */
+const MONTH = '2026_01';
+
 /** Makes the partitions that are missing, in the caller's transaction. Safe to run on several nodes at once. */
 export async function ensureMonthPartitions(manager: EntityManager, table: string, ahead = 3): Promise<void> {
   await manager.query('SELECT pg_advisory_xact_lock(hashtext($1))', [`partitions:${table}`]);
   for (const { name, from, to } of monthPartitions(table, nowDate(), ahead)) {
-    await manager.query(`CREATE TABLE IF NOT EXISTS ${name} PARTITION OF ${table} FOR VALUES FROM ('${from}') TO ('${to}')`);
+    await manager.query('SELECT make_month_partition($1, $2, $3, $4)', [table, name.slice(-MONTH.length), from, to]);
   }
 }
 
