@@ -110,6 +110,20 @@ describe('changing an organization', () => {
     await directory.organizationAdministration.update(administrator, other.id, { status: 'active' });
     expect(await directory.organizations.assertActive(other.id)).toMatchObject({ id: other.id });
   });
+
+  it('lets its owners alone say for how long the texts of its log are kept, and looks at the log anew when that changes', async () => {
+    const { organizationAdministration, dataSource } = directory;
+    const home = await directory.organization('Keeps little');
+    const owner = await directory.person('owner', home);
+    for (const other of [await directory.person('admin', home), clientOf(home.id)]) {
+      await expect(organizationAdministration.update(other, home.id, { audit_retention_days: 30 })).rejects.toEqual(refusal('owner_required'));
+    }
+    await dataSource.query('INSERT INTO audit_retention (days, until) VALUES (90, 512)');
+    expect(await organizationAdministration.update(owner, home.id, { audit_retention_days: 90 })).toMatchObject({ auditRetentionDays: 90, name: 'Keeps little' });
+    expect(await dataSource.query('SELECT days, until FROM audit_retention')).toEqual([{ days: 90, until: '0' }]);
+    expect(await organizationAdministration.update(owner, home.id, { name: 'Keeps it' })).toMatchObject({ auditRetentionDays: 90 });
+    expect(await organizationAdministration.update(owner, home.id, { audit_retention_days: null })).toMatchObject({ auditRetentionDays: null });
+  });
 });
 
 describe('deleting an organization', () => {
