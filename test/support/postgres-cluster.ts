@@ -17,10 +17,17 @@ export interface PostgresCluster {
   stop(mode: 'fast' | 'immediate'): Promise<void>;
   /** Every process of it is gone at once, with all that was in memory. */
   kill(): Promise<void>;
+  isRunning(): boolean;
   /** Resolves when it answers. */
   start(): Promise<void>;
   /** Stops it and removes its files. */
   remove(): Promise<void>;
+}
+
+export interface ClusterOptions {
+  /** Folders to lie elsewhere, on file systems that are the suite's own. */
+  readonly dataOn?: string;
+  readonly walOn?: string;
 }
 
 /** What a process is started as: PostgreSQL refuses to run as root. */
@@ -35,23 +42,24 @@ const STOP_SIGNALS = { fast: 'SIGINT', immediate: 'SIGQUIT' } as const;
  * A suite that starts PostgreSQL servers of its own. Where that cannot be done it is reported as skipped, with the reason in
  * its name; in CI it fails instead.
  */
-export function describeWithPostgres(title: string, suite: (createCluster: () => Promise<PostgresCluster>) => void): void {
+export function describeWithPostgres(title: string, suite: (createCluster: (options?: ClusterOptions) => Promise<PostgresCluster>) => void): void {
   const binaries = binariesFolder();
   const account = unprivilegedAccount();
-  if (binaries && account) return void describe(title, () => { suite(() => createCluster(binaries, account)); });
+  if (binaries && account) return void describe(title, () => { suite((options) => createCluster(binaries, account, options)); });
   const reason = binaries ? 'root cannot run PostgreSQL, and there is no user "postgres"' : 'no PostgreSQL here; name the folder of its programs in POSTGRES_BIN';
   if (process.env['CI']) return void describe(title, () => { it('has a PostgreSQL', () => { throw new Error(reason); }); });
   process.stderr.write(`Skipped: ${title}: ${reason}\n`);
   return void describe.skip(`${title} (${reason})`, () => { suite(() => Promise.reject(new Error(reason))); });
 }
 
-async function createCluster(binaries: string, account: Account): Promise<PostgresCluster> {
+async function createCluster(binaries: string, account: Account, { dataOn, walOn }: ClusterOptions = {}): Promise<PostgresCluster> {
   const folder = mkdtempSync(join(tmpdir(), 'legate-cluster-'));
   chmodSync(folder, 0o700);
-  if (account.uid !== undefined) chownSync(folder, account.uid, account.gid!);
-  const data = join(folder, 'data');
+  for (const own of [folder, dataOn, walOn]) if (own !== undefined && account.uid !== undefined) chownSync(own, account.uid, account.gid!);
+  const data = join(dataOn ?? folder, 'data');
+  const wal = walOn === undefined ? [] : ['-X', join(walOn, 'wal'), '--wal-segsize=1'];
   const environment = { PATH: process.env['PATH'] ?? '', LC_ALL: 'C.UTF-8' };
-  execFileSync(join(binaries, 'initdb'), ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--no-sync'], { ...account, cwd: folder, env: environment, stdio: 'ignore' });
+  execFileSync(join(binaries, 'initdb'), ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--no-sync', ...wal], { ...account, cwd: folder, env: environment, stdio: 'ignore' });
   const port = await freePort();
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
   let postmaster: ChildProcess | undefined;
@@ -77,7 +85,7 @@ async function createCluster(binaries: string, account: Account): Promise<Postgr
   };
   await start();
   return {
-    url, start, stop, kill,
+    url, start, stop, kill, isRunning,
     // The postmaster first: it must not fork while its children are counted.
     freeze: () => { process.kill(postmaster!.pid!, 'SIGSTOP'); signalAll('SIGSTOP'); },
     thaw: () => signalAll('SIGCONT'),

@@ -114,6 +114,18 @@ describe('the audit log', () => {
     expect(begun).toBe(batches);
   });
 
+  it('that cannot be written, though the database answers, says so to whoever writes within a transaction', async () => {
+    const { dataSource } = database;
+    await dataSource.query(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$`);
+    await dataSource.query('CREATE TRIGGER refuse BEFORE INSERT ON audit_events FOR EACH ROW EXECUTE FUNCTION refuse()');
+    try {
+      await expect(dataSource.transaction((manager) => log.recordIn(manager, event('within')))).rejects.toMatchObject({ code: 'audit_unavailable' });
+    } finally {
+      await dataSource.query('DROP FUNCTION refuse CASCADE');
+    }
+    await dataSource.transaction((manager) => log.recordIn(manager, event('again')));
+  });
+
   it('lets nobody change or remove an event', async () => {
     await expect(database.dataSource.query(`UPDATE audit_events SET body = '{}'`)).rejects.toThrow('append-only');
     await expect(database.dataSource.query('DELETE FROM audit_events')).rejects.toThrow('append-only');

@@ -126,6 +126,7 @@ export class AuditLog {
 
   /**
    * Records facts inside the caller's transaction. Call it last: it holds the head until that transaction ends.
+   * @throws DomainError `audit_unavailable`
    */
   async recordIn(manager: EntityManager, ...events: AuditEvent[]): Promise<void> {
     await this.appendUnderLock(manager, events.map((event) => ({ record: auditRecord(event) })));
@@ -133,7 +134,7 @@ export class AuditLog {
 
   /**
    * Rows and events inside the caller's transaction, last of all. Every row is checked after the head is locked.
-   * @throws DomainError `row_refused` for the first that may not come to be
+   * @throws DomainError `row_refused` for the first that may not come to be; `audit_unavailable`
    */
   async commitIn(manager: EntityManager, entries: readonly { event: AuditEvent; row?: CompanionRow }[]): Promise<void> {
     const { refusals: [refusal] } = await this.appendUnderLock(manager, entries.map(({ event, row }) => ({ record: auditRecord(event), row })), { allOrNothing: true });
@@ -226,8 +227,12 @@ export class AuditLog {
     const covered = next.size > this.covered ? await coverLog(manager, next.size) : this.covered;
     const rows = accepted.filter((entry) => entry.row).map((entry) => entry.row);
     if (rows.length > 0) await manager.query(`WITH ${given(this.companion!)} ${insertGiven(this.companion!)}`, [JSON.stringify(rows)]);
-    await manager.query(insertEvents(1), [size, ...columnsOf(accepted.map((entry) => entry.record))]);
-    await manager.query(`UPDATE audit_heads SET size = $1, frontier = $2 WHERE log = 'main'`, [next.size, next.hashes]);
+    try {
+      await manager.query(insertEvents(1), [size, ...columnsOf(accepted.map((entry) => entry.record))]);
+      await manager.query(`UPDATE audit_heads SET size = $1, frontier = $2 WHERE log = 'main'`, [next.size, next.hashes]);
+    } catch (cause) {
+      throw isDatabaseUnavailable(cause) ? cause : auditUnavailable(cause);
+    }
     this.head = next;
     return { refusals, covered };
   }
