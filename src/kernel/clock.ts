@@ -2,13 +2,24 @@
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
   now(): number;
+  /** As `now` unless given. */
+  elapsed?(): number;
 }
 
-let current: Clock = { now: () => Date.now() };
+const system: Required<Clock> = { now: () => Date.now(), elapsed: () => performance.timeOrigin + performance.now() };
+let current: Clock = system;
 
 /** Milliseconds since the Unix epoch. */
 export function now(): number {
   return current.now();
+}
+
+/**
+ * For how long things take and are kept in memory: milliseconds since some moment, by a clock that nobody sets. What the database or
+ * anybody else shall read is dated by `now`.
+ */
+export function elapsed(): number {
+  return current.elapsed ? current.elapsed() : current.now();
 }
 
 export function nowDate(): Date {

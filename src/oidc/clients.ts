@@ -1,6 +1,6 @@
 import { errors, Provider, type Client, type ClientMetadata, type KoaContextWithOIDC } from 'oidc-provider';
 import type { ClientRecord, ClientsService } from '../modules/clients/clients.service.js';
-import { epochSeconds } from '../kernel/clock.js';
+import { elapsed } from '../kernel/clock.js';
 import { formatScope } from '../kernel/scope-set.js';
 import { noteClient } from '../platform/http/request-context.js';
 import { toWireError } from './wire-errors.js';
@@ -10,7 +10,7 @@ import { OIDC_SCOPES } from './resource-access.js';
  * How long keys that a client serves at its `jwks_uri` are believed. The library asks for them again only when an assertion
  * fits none that it has, so one that the client withdrew would work for ever. Seconds.
  */
-const FETCHED_KEYS_KEPT = 300;
+const FETCHED_KEYS_KEPT_MS = 300_000;
 
 const records = new WeakMap<Client, ClientRecord>();
 
@@ -35,7 +35,7 @@ export function useClientRegistry(provider: Provider, clients: ClientsService): 
     const method = authMethodOf(record);
     const key = `${method} ${id}`;
     const known = built.get(key);
-    if (known && known.record.version === record.version && epochSeconds() < known.until) {
+    if (known && known.record.version === record.version && elapsed() < known.until) {
       // Secrets come and go without a new version of the client: always compare against the newest record.
       if (known.record !== record) records.set(known.client, known.record = record);
       return known.client;
@@ -43,7 +43,7 @@ export function useClientRegistry(provider: Provider, clients: ClientsService): 
     const client = new (provider.Client as unknown as new (metadata: ClientMetadata) => Client)(clientMetadata(record, method));
     records.set(client, record);
     if (built.size >= 10_000) built.clear();
-    built.set(key, { record, client, until: record.jwksUri ? epochSeconds() + FETCHED_KEYS_KEPT : Infinity });
+    built.set(key, { record, client, until: record.jwksUri ? elapsed() + FETCHED_KEYS_KEPT_MS : Infinity });
     return client;
   } as typeof provider.Client.find;
 

@@ -1,5 +1,5 @@
 import type { Configuration } from 'oidc-provider';
-import { now } from '../kernel/clock.js';
+import { elapsed } from '../kernel/clock.js';
 
 /** Bytes. */
 const LONGEST_DOCUMENT = 64 * 1024;
@@ -33,7 +33,7 @@ export function outboundFetch({ allowsLoopbackHttp }: OutboundRules): NonNullabl
     const isLoopback = allowsLoopbackHttp && url.protocol === 'http:' && LOOPBACK.has(url.hostname);
     if (!isLoopback && url.protocol !== 'https:') throw new Error('only https is fetched');
     if (!isLoopback && dispatcher === undefined) throw new Error('addresses of special use cannot be told apart here, so nothing is fetched');
-    if ((failures.get(url.href) ?? 0) > now()) throw new Error('fetching this failed a moment ago');
+    if ((failures.get(url.href) ?? 0) > elapsed()) throw new Error('fetching this failed a moment ago');
     if (underWay >= MOST_AT_ONCE) throw new Error('too many documents are being fetched already');
     underWay += 1;
     try {
@@ -43,7 +43,7 @@ export function outboundFetch({ allowsLoopbackHttp }: OutboundRules): NonNullabl
       return new Response(await readShort(response));
     } catch (error) {
       if (failures.size >= MOST_FAILURES_KEPT) failures.clear();
-      failures.set(url.href, now() + FAILURE_KEPT_MS);
+      failures.set(url.href, elapsed() + FAILURE_KEPT_MS);
       throw error;
     } finally {
       underWay -= 1;

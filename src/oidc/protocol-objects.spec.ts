@@ -90,4 +90,12 @@ describe('what the protocol keeps for a while', () => {
     expect([await objects.purgeExpired(3), await objects.purgeExpired(3), await objects.purgeExpired(3)]).toEqual([3, 2, 0]);
     expect(await objects.find('Session', lasting)).toBeDefined();
   });
+
+  it('that were used once are not forgotten because our clock alone was set forward', async () => {
+    const { dataSource } = database;
+    await dataSource.query(`INSERT INTO single_uses (id_hash, expires_at) VALUES ('\\x01', now() - interval '1 second'), ('\\x02', now() + interval '1 minute')`);
+    restoreClock = useClock({ now: () => Date.now() + 3_600_000 });
+    await objects.purgeExpired(100);
+    expect(await dataSource.query(`SELECT id_hash FROM single_uses WHERE id_hash IN ('\\x01', '\\x02')`)).toEqual([{ id_hash: Buffer.from([2]) }]);
+  });
 });

@@ -12,6 +12,8 @@ export type StoredObject = Record<string, unknown>;
 
 type Executor = Pick<EntityManager, 'query'>;
 
+const OVER = 'expires_at < $1';
+
 /**
  * The library's short-lived objects: sessions, interactions, codes, refresh tokens, pushed requests. An id that opens
  * something is a secret, so rows are keyed by its SHA-256 and payloads are stored without it.
@@ -67,8 +69,9 @@ export class ProtocolObjects {
   /** Deletes up to `limit` expired rows of each kind; answers how many. */
   async purgeExpired(limit: number, executor: Executor = this.dataSource): Promise<number> {
     let purged = 0;
-    for (const table of ['protocol_objects', 'single_uses', 'refresh_replays']) {
-      purged += await purge(executor, table, 'expires_at < $1', nowDate(), limit);
+    // What was used once could be used again without its row: it has to be over by the database's clock as well, should ours be set forward and back.
+    for (const [table, condition] of [['protocol_objects', OVER], ['single_uses', `${OVER} AND expires_at < now()`], ['refresh_replays', OVER]] as const) {
+      purged += await purge(executor, table, condition, nowDate(), limit);
     }
     return purged;
   }

@@ -81,7 +81,8 @@ export class Checkpoints implements OnModuleInit {
     const latest = await this.latest(manager);
     const [head] = await manager.query<{ size: string }[]>(`SELECT size FROM audit_heads WHERE log = 'main'`);
     const grown = Number(head?.size ?? 0) - (latest?.size ?? 0);
-    const age = latest ? now() - latest.createdAt.getTime() : Infinity;
+    // As far ahead as behind: a clock that was set back must not have the log unsigned until it catches up.
+    const age = latest ? Math.abs(now() - latest.createdAt.getTime()) : Infinity;
     const isDue = grown >= this.config.auditCheckpointEvents || (grown > 0 && age >= this.config.auditCheckpointSeconds * 1000);
     // A log that is shorter than it was has to be noticed, too.
     if (isDue || grown < 0) await this.write(manager);

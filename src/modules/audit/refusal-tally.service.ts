@@ -1,5 +1,5 @@
 import { Injectable, Logger, type BeforeApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import { now } from '../../kernel/clock.js';
+import { elapsed } from '../../kernel/clock.js';
 import { AuditLog } from './audit-log.service.js';
 import type { AuditEvent } from './audit-event.js';
 
@@ -33,7 +33,7 @@ export class RefusalTally implements OnModuleInit, BeforeApplicationShutdown {
   constructor(private readonly audit: AuditLog) {}
 
   onModuleInit(): void {
-    this.timer = setInterval(() => { void this.settle(now()); }, LOOK_EVERY_MS).unref();
+    this.timer = setInterval(() => { void this.settle(elapsed()); }, LOOK_EVERY_MS).unref();
   }
 
   async beforeApplicationShutdown(): Promise<void> {
@@ -54,7 +54,7 @@ export class RefusalTally implements OnModuleInit, BeforeApplicationShutdown {
     if (tally) tally.count += 1;
     else {
       const first = isCrowded ? withoutParties(event) : event;
-      this.tallies.set(name, tally = { event: first, endsAt: now() + WINDOW_MS, isBegun: this.audit.record(first), count: 0 });
+      this.tallies.set(name, tally = { event: first, endsAt: elapsed() + WINDOW_MS, isBegun: this.audit.record(first), count: 0 });
     }
     try {
       // Those that come while the first is being written wait for it as well: what cannot be recorded is not refused but unavailable.
@@ -65,7 +65,7 @@ export class RefusalTally implements OnModuleInit, BeforeApplicationShutdown {
     }
   }
 
-  /** Ends the windows that are over at a time; milliseconds. What cannot be written now is written later. */
+  /** Ends the windows that are over at a time, as `elapsed` tells it. What cannot be written now is written later. */
   async settle(at: number): Promise<void> {
     const ended = [...this.tallies].filter(([, { endsAt }]) => endsAt <= at);
     await Promise.all(ended.map(async ([key, tally]) => {

@@ -109,7 +109,8 @@ async function judgeExpired(manager: EntityManager, since: number): Promise<Judg
   const present = epochSeconds() * 1000;
   const times = [new Date(since), new Date(present)];
   const [{ has_any: hasAny }] = await manager.query<[{ has_any: boolean }]>(`SELECT EXISTS (SELECT FROM delegation_grants d WHERE ${EXPIRED}) AS has_any`, times);
-  if (hasAny || present - since > NOTE_TIME_MS) await manager.query('UPDATE status_progress SET expired_until = $1', [times[1]]);
+  // A clock that was set back has to come by again, for what is made meanwhile.
+  if (hasAny || Math.abs(present - since) > NOTE_TIME_MS) await manager.query('UPDATE status_progress SET expired_until = $1', [times[1]]);
   return hasAny ? judgedEntries(manager, `SELECT t.token_id FROM tokens t WHERE t.delegation_grant_id IN (SELECT d.id FROM delegation_grants d WHERE ${EXPIRED})`, times) : [];
 }
 

@@ -1,4 +1,4 @@
-import { now } from '../../kernel/clock.js';
+import { elapsed } from '../../kernel/clock.js';
 
 interface Entry<V> {
   readonly answer: Promise<V | undefined>;
@@ -51,13 +51,13 @@ export class ShortLivedCache<V> {
   }
 
   private isFresh(entry: Entry<V>): boolean {
-    // A clock that was set back makes the age negative; that is no reason to trust the answer for longer.
-    const age = now() - entry.startedAt;
+    const age = elapsed() - entry.startedAt;
+    // Tests put back even this clock; that is no reason to trust the answer for longer.
     return age >= 0 && age < this.ttlMs;
   }
 
   private refresh(key: string): Promise<V | undefined> {
-    const entry: Entry<V> = { startedAt: now(), isLoading: true, answer: this.load(key) };
+    const entry: Entry<V> = { startedAt: elapsed(), isLoading: true, answer: this.load(key) };
     entry.answer.then(
       (value) => {
         entry.value = value;

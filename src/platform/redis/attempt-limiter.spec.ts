@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { openDoor } from '../../../test/support/redis-door.js';
+import { useClock } from '../../kernel/clock.js';
 import { newId } from '../../kernel/ids.js';
 import { ConfigModule } from '../config/config.module.js';
 import { loadConfig } from '../config/load-config.js';
@@ -132,6 +133,24 @@ describe.runIf(REDIS_URL !== '')('while Redis comes and goes', () => {
     const forgotten = await one.client.keys('legate:attempts:6:60:*');
     await one.client.del(forgotten);
     for (const node of nodes) expect(await node.consume(key, 6, 60)).toMatchObject({ allowed: false });
+    // They told it, so a node that knew of nothing hears of it, too.
+    expect(await new AttemptLimiter(one).consume(key, 6, 60)).toMatchObject({ allowed: false });
+  });
+
+  it('a Redis that is back hears from every node what it counted alone', async () => {
+    const doors = [await door(REDIS_URL), await door(REDIS_URL)];
+    const connections = await Promise.all(doors.map(({ url }) => connected(url)));
+    const nodes = connections.map((redis) => new AttemptLimiter(redis));
+    const key = newId();
+    for (const { shut } of doors) shut();
+    for (const redis of connections) await until(() => !redis.isReady);
+    for (const node of nodes) for (let attempt = 0; attempt < 5; attempt += 1) expect(await node.consume(key, 10, 60)).toMatchObject({ allowed: true });
+    for (const { reopen } of doors) await reopen();
+    for (const redis of connections) await until(() => redis.isReady);
+    // The first of them knows of its own five alone.
+    expect(await nodes[0]!.consume(key, 10, 60)).toMatchObject({ allowed: true });
+    expect(await nodes[1]!.consume(key, 10, 60)).toMatchObject({ allowed: false });
+    expect(await nodes[0]!.consume(key, 10, 60)).toMatchObject({ allowed: false });
   });
 
   it('a lost Redis is found again', async () => {
@@ -150,18 +169,34 @@ describe.runIf(REDIS_URL !== '')('while Redis comes and goes', () => {
   });
 });
 
+describe('a clock that is set', () => {
+  it('forward or back, neither gives attempts back nor takes them for longer', async () => {
+    let [at, steady] = [1_000_000, 0];
+    const restore = useClock({ now: () => at, elapsed: () => steady });
+    try {
+      const attempts = new AttemptLimiter(undefined);
+      await attempts.consume('a', 1, 60);
+      for (const jump of [3_600_000, -7_200_000]) {
+        at += jump;
+        expect(await attempts.consume('a', 1, 60)).toEqual({ allowed: false, retryAfterSeconds: 60 });
+      }
+      steady += 60_000;
+      expect(await attempts.consume('a', 1, 60)).toMatchObject({ allowed: true });
+    } finally {
+      restore();
+    }
+  });
+});
+
 describe('memory', () => {
   it('is bounded: a flood of made-up keys ends up limited together, and the keys known before keep their own count', async () => {
-    const limiter = new LocalLimiter(5, 60, 100);
+    const limiter = new LocalLimiter(60, 100);
     const hex = (index: number) => index.toString(16).padStart(32, '0');
-    await limiter.consume(hex(1));
-    for (let index = 2; index <= 100; index += 1) await limiter.consume(hex(index));
-    let refused = 0;
+    for (let index = 1; index <= 100; index += 1) limiter.add(hex(index));
     // All of these fall into the same shared bucket, since their first digits are equal.
-    for (let index = 0; index < 50; index += 1) await limiter.consume(hex(1_000_000 + index)).catch(() => { refused += 1; });
-    expect(refused).toBe(45);
-    for (let attempt = 0; attempt < 4; attempt += 1) await limiter.consume(hex(1));
-    await expect(limiter.consume(hex(1))).rejects.toMatchObject({ remainingPoints: 0 });
+    for (let index = 0; index < 50; index += 1) limiter.add(hex(1_000_000 + index));
+    expect(limiter.count(hex(2_000_000)).attempts).toBe(50);
+    expect(limiter.add(hex(1)).attempts).toBe(2);
   });
 });
 

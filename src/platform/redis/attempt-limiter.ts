@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
-import { LocalLimiter } from './local-limiter.js';
+import { LocalLimiter, type Count } from './local-limiter.js';
 import { REDIS, type Redis } from './redis.token.js';
 
 export interface Attempt {
@@ -10,23 +9,29 @@ export interface Attempt {
   readonly retryAfterSeconds: number;
 }
 
-/** What counting an attempt came to. */
-interface Counted {
-  readonly allowed: boolean;
-  readonly result: RateLimiterRes;
-}
+/**
+ * Counts one attempt, and those that the node that asks counted alone, on top of what Redis knows, or of what that node remembers if
+ * that is more: Redis may have been emptied.
+ */
+const SCRIPT = `
+local attempts, left = tonumber(redis.call('GET', KEYS[1]) or '0'), redis.call('PTTL', KEYS[1])
+local remembered, untold, remaining, window = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+if left <= 0 then attempts, left = 0, remaining > 0 and remaining or window end
+if remembered > attempts then attempts, left = remembered, remaining end
+attempts = attempts + untold + 1
+redis.call('SET', KEYS[1], attempts, 'PX', left)
+return {attempts, left}`;
 
 /**
  * Limits how often something is tried: so many points in so many seconds, for each key. Nodes share their counts through Redis.
  * Where none is configured, this node counts alone; while the one configured does not answer, it counts alone and grants half,
  * since other nodes do the same. It never grants without counting, and what it knows to have been counted it remembers: a Redis
- * that was emptied grants nothing anew.
+ * that was emptied is told of it, and grants nothing anew; one that was lost for a while is told what was counted meanwhile.
  */
 @Injectable()
 export class AttemptLimiter {
-  /** By points and seconds. Both come from constants of the code, so these stay few. */
-  private readonly local = new Map<string, LocalLimiter>();
-  private readonly shared = new Map<string, RateLimiterRedis>();
+  /** By seconds and points. Both come from constants of the code, so these stay few. */
+  private readonly limiters = new Map<string, LocalLimiter>();
 
   constructor(@Inject(REDIS) private readonly redis: Redis) {}
 
@@ -39,41 +44,32 @@ export class AttemptLimiter {
    */
   async consume(key: string, points: number, seconds: number): Promise<Attempt> {
     const name = createHash('sha256').update(key).digest('hex').slice(0, 32);
-    const local = kept(this.local, points, seconds, () => new LocalLimiter(points, seconds));
+    const local = this.limiterOf(points, seconds);
     // Where Redis does not answer the connection says so in the log; what follows is the answer to it.
-    const shared = this.redis?.isReady ? await count(this.sharedLimiter(this.redis, points, seconds).consume(name)).catch(() => undefined) : undefined;
+    const shared = this.redis?.isReady ? await this.countTogether(local, name, points, seconds) : undefined;
     const isAlone = shared === undefined && this.redis !== undefined;
-    const own = await count(local.consume(name, isAlone ? Math.max(1, Math.floor(points / 2)) : points));
-    if (shared) await local.learn(name, shared.result);
-    const { allowed, result } = shared?.allowed === false ? shared : own;
-    return { allowed, retryAfterSeconds: allowed ? 0 : Math.max(1, Math.ceil(result.msBeforeNext / 1000)) };
+    const { attempts, leftMs } = shared ?? local.add(name);
+    const allowed = attempts <= (isAlone ? Math.max(1, Math.floor(points / 2)) : points);
+    return { allowed, retryAfterSeconds: allowed ? 0 : Math.max(1, Math.ceil(leftMs / 1000)) };
   }
 
-  private sharedLimiter(redis: NonNullable<Redis>, points: number, seconds: number): RateLimiterRedis {
-    return kept(this.shared, points, seconds, () => new RateLimiterRedis({
-      // The library calls nothing else to count an attempt; asking through the connection bounds the wait.
-      storeClient: { eval: (script: string, options: { keys: string[]; arguments: string[] }) => redis.ask((client) => client.eval(script, options)) },
-      useRedisPackage: true,
-      keyPrefix: `legate:attempts:${points}:${seconds}`,
-      points,
-      duration: seconds,
-    }));
+  private async countTogether(local: LocalLimiter, name: string, points: number, seconds: number): Promise<Count | undefined> {
+    const { known, untold } = local.takeUntold(name);
+    const question = { keys: [`legate:attempts:${points}:${seconds}:${name}`], arguments: [known.attempts, untold, Math.ceil(known.leftMs), seconds * 1000].map(String) };
+    try {
+      const [attempts, leftMs] = await this.redis!.ask((client) => client.eval(SCRIPT, question)) as [number, number];
+      local.learn(name, { attempts, leftMs });
+      return { attempts, leftMs };
+    } catch {
+      local.putBack(name, untold);
+      return undefined;
+    }
   }
-}
 
-function kept<Limiter>(limiters: Map<string, Limiter>, points: number, seconds: number, make: () => Limiter): Limiter {
-  const name = `${points}:${seconds}`;
-  let limiter = limiters.get(name);
-  if (!limiter) limiters.set(name, limiter = make());
-  return limiter;
-}
-
-/** @throws Error when the counts cannot be reached */
-async function count(consumed: Promise<RateLimiterRes>): Promise<Counted> {
-  try {
-    return { allowed: true, result: await consumed };
-  } catch (refusal) {
-    if (refusal instanceof RateLimiterRes) return { allowed: false, result: refusal };
-    throw refusal;
+  private limiterOf(points: number, seconds: number): LocalLimiter {
+    const name = `${points}:${seconds}`;
+    let limiter = this.limiters.get(name);
+    if (!limiter) this.limiters.set(name, limiter = new LocalLimiter(seconds));
+    return limiter;
   }
 }

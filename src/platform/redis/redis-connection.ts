@@ -1,6 +1,6 @@
 import type { OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
 import { createClient } from 'redis';
-import { now } from '../../kernel/clock.js';
+import { elapsed } from '../../kernel/clock.js';
 import type { Log } from '../logging/log.js';
 import { Sparingly } from '../logging/sparingly.js';
 
@@ -38,7 +38,7 @@ export class RedisConnection implements OnModuleInit, OnApplicationShutdown {
 
   /** Is it worth asking now? */
   get isReady(): boolean {
-    return this.client.isReady && now() >= this.restsUntil;
+    return this.client.isReady && elapsed() >= this.restsUntil;
   }
 
   /**
@@ -60,7 +60,7 @@ export class RedisConnection implements OnModuleInit, OnApplicationShutdown {
       this.recover();
       return result;
     } catch (error) {
-      this.restsUntil = now() + REST_MS;
+      this.restsUntil = elapsed() + REST_MS;
       this.report(error);
       throw error;
     } finally {
