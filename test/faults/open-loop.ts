@@ -63,7 +63,8 @@ export class OpenLoop {
       if ((status === 429 || status === 503) && !/\r\nretry-after: \d/i.test(head)) withoutRetryAfter += 1;
     };
     const most = Math.floor(seconds * perSecond);
-    for (const deadline = begun + seconds * 1000 + PATIENCE_MS; answered < most && performance.now() < deadline;) {
+    const isDone = () => answered >= most;
+    for (const deadline = begun + seconds * 1000 + PATIENCE_MS; !isDone() && performance.now() < deadline;) {
       const due = Math.min(most, Math.floor((performance.now() - begun) / 1000 * perSecond));
       for (let connection = sent < due ? this.idle.pop() : undefined; connection; connection = sent < due ? this.idle.pop() : undefined) {
         connection.done = noted(begun + sent / perSecond * 1000);

@@ -86,11 +86,12 @@ describeWithPostgres('a server that is asked for three times what it can do', (c
     const port = Number(new URL(server.issuer).port);
     const loops = kinds.map(() => new OpenLoop(port));
     for (const [index, loop] of loops.entries()) await loop.open(kinds[index]!.connections);
-    let isOver = false;
+    let hasEnded = false;
+    const isOver = () => hasEnded;
     let largest = before;
     const probes: { status: number; took: number }[] = [];
     const watching = (async () => {
-      while (!isOver) {
+      while (!isOver()) {
         const from = performance.now();
         const { status } = await call(server, 'GET', '/health/live').catch(() => ({ status: 0 }));
         probes.push({ status, took: performance.now() - from });
@@ -106,7 +107,7 @@ describeWithPostgres('a server that is asked for three times what it can do', (c
       report(`${times} times as much for ${OVERLOADED_SECONDS} s:`);
       answered.forEach(tell);
     }
-    isOver = true;
+    hasEnded = true;
     await watching;
     for (const loop of loops) loop.close();
     report(`at most ${Math.round(largest)} MiB; ${probes.length} probes, the slowest ${Math.round(Math.max(...probes.map(({ took }) => took)))} ms`);

@@ -101,10 +101,11 @@ describe.skipIf(!hasRedis())('nodes that share a Redis, under load,', () => {
       const guessers: Crowd[] = [];
       const taken: number[] = [];
       const tokens: Record<number, number> = {};
-      let isOver = false;
+      let hasEnded = false;
+      const isOver = () => hasEnded;
       const loops: Promise<void>[] = [];
       const repeat = (act: (turn: number) => Promise<unknown>) => loops.push((async () => {
-        for (let turn = 0; !isOver; turn += 1) {
+        for (let turn = 0; !isOver(); turn += 1) {
           await act(turn);
           await pause(PAUSE_MS);
         }
@@ -143,7 +144,7 @@ describe.skipIf(!hasRedis())('nodes that share a Redis, under load,', () => {
       await end();
       await pause(AFTER_MS);
       while (crowds.some(({ refused }) => refused === 0)) await pause(PAUSE_MS);
-      isOver = true;
+      hasEnded = true;
       await Promise.all(loops);
       // What was taken once is not taken later either.
       const again = await Promise.all(presented.map((use) => use()));
