@@ -33,7 +33,10 @@ interface Crowd {
   refused: number;
 }
 
-describe.skipIf(!hasRedis())('nodes that share a Redis, under load,', () => {
+const reason = hasRedis() ? '' : ' (no redis-server here)';
+if (reason) process.stderr.write(`Skipped: nodes that share a Redis${reason}\n`);
+
+describe.skipIf(reason !== '')(`nodes that share a Redis, under load,${reason}`, () => {
   describeWithPostgres('and a PostgreSQL', (createCluster) => {
     let cluster: PostgresCluster;
     let redis: RedisServer;

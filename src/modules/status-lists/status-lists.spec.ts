@@ -130,6 +130,13 @@ describe('status lists', () => {
     expect(behind).toBe('0');
   });
 
+  it('look from the present on for what expires, also where the clock was set back', async () => {
+    await sql('UPDATE status_progress SET expired_until = $1', new Date(now() + HOUR_MS));
+    await readAll();
+    const [{ expired_until: until }] = await sql<[{ expired_until: Date }]>('SELECT expired_until FROM status_progress');
+    expect(until.getTime()).toBeLessThanOrEqual(now());
+  });
+
   it('say it of the tokens of a delegation that has expired, though nothing is on record of that', async () => {
     const delegation = newId();
     await sql(`INSERT INTO delegation_grants (id, organization_id, origin, principal_kind, principal_id, subject_kind, subject_id, agent_id, ancestors, scopes, max_depth, created_at, expires_at)
