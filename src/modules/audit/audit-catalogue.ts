@@ -1,5 +1,5 @@
 import {
-  ASKED_SCOPE, ASSIGNMENT, BOTH, CHANGED, CLIENT_ID, COUNT, DECISION, ENDED, ENDED_BY_SWITCH, ERROR_CODE, INSTALLATION, KEY, OF_POLICIES, OF_REQUEST, POLICY, PROBLEMS, PROTOCOL_LOG, REFUSED, SCOPE, SECRET, STREAM, SUCCESS, TOOL, UNUSED, UNUSED_SINCE,
+  ASKED_SCOPE, ASSIGNMENT, BOTH, CHANGED, CLIENT_ID, COUNT, DECISION, ENDED, ENDED_BY_SWITCH, ERROR_CODE, INSTALLATION, KEY, OF_POLICIES, OF_REQUEST, POLICY, PROBLEMS, PROTOCOL_LOG, REFUSED, RESERVATION, SCOPE, SECRET, STREAM, SUCCESS, TOOL, UNUSED, UNUSED_SINCE,
   type AuditEventEntry,
 } from './audit-catalogue-terms.js';
 
@@ -202,9 +202,19 @@ export const AUDIT_CATALOGUE = {
       },
     },
     'usage.reported': {
-      when: 'Usage of an agent was reported that had not been reserved. (What was reserved, or came with the call of a tool, has no event of its own.)', outcomes: SUCCESS, target: ['agent'],
+      when: 'Usage of an agent was reported that had not been reserved. (What a call of a tool uses at once stands in `tool.checked`.)', outcomes: SUCCESS, target: ['agent'],
       details: { requests: 'How many.', cost_micros: 'What it cost; millionths of a US dollar.', action: 'What was done, if the report says so.' },
     },
+    'usage.reserved': {
+      when: 'Usage was reserved: taken from every limit above the token, until it is committed or released. A request that is repeated with its idempotency key reserves nothing, and has no event.', outcomes: SUCCESS, target: ['reservation'],
+      details: { ...RESERVATION, expires_at: 'When it is released by itself; RFC 3339.' },
+    },
+    'usage.committed': {
+      when: 'What was reserved was used: as much, less or more.', outcomes: SUCCESS, target: ['reservation'],
+      details: { ...RESERVATION, requests: 'How many were used.', cost_micros: 'What it cost; millionths of a US dollar.', reserved_requests: 'How many had been reserved.', reserved_cost_micros: 'What had been reserved; millionths of a US dollar.' },
+    },
+    'usage.released': { when: 'What was reserved was given back.', outcomes: SUCCESS, target: ['reservation'], details: RESERVATION },
+    'usage.expired': { when: 'What was reserved and neither committed nor released in time was given back by the server.', outcomes: SUCCESS, target: ['reservation'], details: RESERVATION },
   },
   'Delegation, tasks and consent': {
     'delegation.created': {
