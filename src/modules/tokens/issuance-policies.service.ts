@@ -24,9 +24,10 @@ export interface IntendedToken extends TokenCircumstances {
   readonly areScopesRequested: boolean;
   readonly tools?: readonly AssignedTool[];
   readonly areToolsRequested?: boolean;
-  /** By what the taker acts, and where among tasks: there may be limits to it. */
+  /** By what the taker acts, where among tasks, and what it descends from: there may be limits to it. */
   readonly path?: DelegationPath;
   readonly place?: LimitedIssuance['place'];
+  readonly parent?: LimitedIssuance['parent'];
 }
 
 /** What policies would say of a scope or tool. */
