@@ -12,28 +12,39 @@ export interface RecordedReservation {
   readonly taskId: string | null;
   readonly standsBehind: StandsBehind;
   readonly reserved: Amounts;
+  /** The counters that it counts in, as they stand then. */
+  readonly bounds: readonly ChangedCounter[];
 }
 
-export type ReservationEventType = 'usage.reserved' | 'usage.committed' | 'usage.released' | 'usage.expired';
+type By = Pick<AuditEvent, 'actor' | 'act' | 'token_id'>;
 
-/**
- * What became of a reservation, for the log. Amounts are requests and millionths of a US dollar.
- *
- * @param bounds the counters that it changed, as they stand after it
- * @param committed what was used in the end
- */
-export function reservationEvent(
-  type: ReservationEventType, { id, organizationId, agentId, tokenId, taskId, standsBehind, reserved }: RecordedReservation, bounds: readonly ChangedCounter[], by: Pick<AuditEvent, 'actor' | 'act' | 'token_id'>,
-  more: { readonly committed?: Amounts; readonly expiresAt?: Date | null } = {},
-): AuditEvent {
+export function reservedEvent(reservation: RecordedReservation, by: By, expiresAt: Date | null): AuditEvent {
+  return { type: 'usage.reserved', ...about(reservation, by), details: { ...detailsOf(reservation), expires_at: expiresAt?.toISOString() } };
+}
+
+export function committedEvent(reservation: RecordedReservation, by: By, { requests, costMicros }: Amounts): AuditEvent {
+  const { reserved } = reservation;
   return {
-    type, outcome: 'success', organization_id: organizationId, ...by, target: { kind: 'reservation', id }, task_id: taskId ?? undefined,
-    details: {
-      agent_id: agentId ?? undefined, checked_token_id: tokenId ?? undefined, delegation_ids: [...standsBehind.delegationIds],
-      requests: (more.committed ?? reserved).requests, cost_micros: (more.committed ?? reserved).costMicros,
-      ...(more.committed && { reserved_requests: reserved.requests, reserved_cost_micros: reserved.costMicros }),
-      expires_at: more.expiresAt?.toISOString(),
-      bounds: bounds.map(({ key, bound, taken }) => ({ ...counterNamed(key), bound, taken })),
-    },
+    type: 'usage.committed', ...about(reservation, by),
+    details: { ...detailsOf(reservation), requests, cost_micros: costMicros, reserved_requests: reserved.requests, reserved_cost_micros: reserved.costMicros },
+  };
+}
+
+export function releasedEvent(reservation: RecordedReservation, by: By): AuditEvent {
+  return { type: 'usage.released', ...about(reservation, by), details: detailsOf(reservation) };
+}
+
+export function expiredEvent(reservation: RecordedReservation): AuditEvent {
+  return { type: 'usage.expired', ...about(reservation, { actor: { kind: 'system' } }), details: detailsOf(reservation) };
+}
+
+function about({ id, organizationId, taskId }: RecordedReservation, by: By) {
+  return { outcome: 'success' as const, organization_id: organizationId, ...by, target: { kind: 'reservation', id }, task_id: taskId ?? undefined };
+}
+
+function detailsOf({ agentId, tokenId, standsBehind, reserved, bounds }: RecordedReservation) {
+  return {
+    agent_id: agentId ?? undefined, checked_token_id: tokenId ?? undefined, delegation_ids: [...standsBehind.delegationIds], requests: reserved.requests, cost_micros: reserved.costMicros,
+    bounds: bounds.map(({ key, bound, taken }) => ({ ...counterNamed(key), bound, taken })),
   };
 }

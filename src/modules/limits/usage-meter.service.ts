@@ -11,7 +11,7 @@ import { AuditLog } from '../audit/audit-log.service.js';
 import { allowsAction, amountOf, windowAt, type Amounts, type Meter } from './bounds.js';
 import { Limits, type StandsBehind } from './limits.service.js';
 import { actionNotAllowed, idempotencyKeyReused, reservationNotFound, reservationOver } from './limits.errors.js';
-import { reservationEvent, type RecordedReservation } from './reservation-events.js';
+import { committedEvent, expiredEvent, releasedEvent, reservedEvent, type RecordedReservation } from './reservation-events.js';
 import { taking, thresholdEvent, UsageCounters, type ChangedCounter, type CounterChange, type ReachedThreshold } from './usage-counters.service.js';
 
 export type ReservationId = Id<'reservation'>;
@@ -134,8 +134,8 @@ export class UsageMeter {
         const events = [...(booking.event ? [booking.event] : []), ...reached.map((one) => thresholdEvent(holder.organizationId, one, booking.by))];
         if (reservation && outcome === 'reserved') {
           await manager.query('UPDATE usage_reservations SET taken = $2 WHERE id = $1', [reservation.id, JSON.stringify(takenOf(changes))]);
-          const recorded = { ...reservation, organizationId: holder.organizationId, standsBehind: use.behind };
-          events.unshift(reservationEvent('usage.reserved', recorded, changed.counters, booking.by, { expiresAt: reservation.expiresAt }));
+          const recorded = { ...reservation, organizationId: holder.organizationId, standsBehind: use.behind, bounds: changed.counters };
+          events.unshift(reservedEvent(recorded, booking.by, reservation.expiresAt));
         }
         if (events.length > 0) await this.audit.recordIn(manager, ...events);
         return reservation;
@@ -181,7 +181,7 @@ export class UsageMeter {
       const ended = nowDate();
       await manager.query(`UPDATE usage_reservations SET status = 'committed', committed_requests = $2, committed_cost_micros = $3, ended_at = $4 WHERE id = $1`,
         [id, amounts.requests, amounts.costMicros, ended]);
-      await this.audit.recordIn(manager, reservationEvent('usage.committed', recordedRow(row), changed.counters, by, { committed: amounts }), ...reached.map((one) => thresholdEvent(holder.organizationId, one, by)));
+      await this.audit.recordIn(manager, committedEvent(recorded(row, changed.counters), by, amounts), ...reached.map((one) => thresholdEvent(holder.organizationId, one, by)));
       return { ...reservationOf(row), status: 'committed' as const, committed: amounts, endedAt: ended };
     });
     if (isNew) this.metrics.usageBooked('committed');
@@ -204,7 +204,7 @@ export class UsageMeter {
       const changed = await this.counters.change(manager, holder.organizationId, givingBack(row.taken));
       const ended = nowDate();
       await manager.query(`UPDATE usage_reservations SET status = 'released', ended_at = $2 WHERE id = $1`, [id, ended]);
-      await this.audit.recordIn(manager, reservationEvent('usage.released', recordedRow(row), changed.counters, by));
+      await this.audit.recordIn(manager, releasedEvent(recorded(row, changed.counters), by));
       return { ...reservationOf(row), status: 'released' as const, endedAt: ended };
     });
     if (isNew) this.metrics.usageBooked('released');
@@ -220,7 +220,7 @@ export class UsageMeter {
     const { counters } = await this.counters.change(manager, rows[0]!.organization_id, rows.flatMap(({ taken }) => givingBack(taken)));
     await manager.query(`UPDATE usage_reservations SET status = 'expired', ended_at = $2 WHERE id = ANY ($1)`, [rows.map(({ id }) => id), nowDate()]);
     const byKey = new Map(counters.map((counter) => [counter.key, counter]));
-    await this.audit.recordIn(manager, ...rows.map((row) => reservationEvent('usage.expired', recordedRow(row), boundsOf(row, byKey), { actor: { kind: 'system' } })));
+    await this.audit.recordIn(manager, ...rows.map((row) => expiredEvent(recorded(row, boundsOf(row, byKey)))));
     for (let index = 0; index < rows.length; index += 1) this.metrics.usageBooked('expired');
     return rows.length;
   }
@@ -273,8 +273,8 @@ function reservationOf(row: ReservationRow): Reservation {
   };
 }
 
-function recordedRow(row: ReservationRow): RecordedReservation {
-  return { ...reservationOf(row), organizationId: row.organization_id, standsBehind: row.stands_behind };
+function recorded(row: ReservationRow, bounds: readonly ChangedCounter[]): RecordedReservation {
+  return { ...reservationOf(row), organizationId: row.organization_id, standsBehind: row.stands_behind, bounds };
 }
 
 /** Of one reservation among several that changed counters together. */
