@@ -307,6 +307,14 @@ export const AUDIT_CATALOGUE = {
       when: 'A stream was ended: by its receiver, by an administrator, or by the server with its client.', outcomes: SUCCESS, target: ['signal_stream'],
       details: { client_id: STREAM.client_id, method: STREAM.method, endpoint_url: STREAM.endpoint_url },
     },
+    'signal_subject.removed': {
+      when: 'A subject was taken off a stream: what happens to it from then on is not sent. One that was off it already has no event.', outcomes: SUCCESS, target: ['signal_stream'],
+      details: { client_id: STREAM.client_id, subject: 'The subject identifier (RFC 9493).' },
+    },
+    'signal_subject.added': {
+      when: 'A subject that had been taken off a stream was put back. One that was on it has no event.', outcomes: SUCCESS, target: ['signal_stream'],
+      details: { client_id: STREAM.client_id, subject: 'The subject identifier (RFC 9493).' },
+    },
     'signal.refused': {
       when: 'A receiver refused a security event token, which is not sent again. `target.id` is its `jti`.', outcomes: REFUSED, target: ['signal'],
       reason: 'What the receiver says: an error code of RFC 8935 or RFC 8936, or one of its own.',

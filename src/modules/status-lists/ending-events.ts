@@ -43,6 +43,7 @@ const ENDS: Readonly<Record<AuditEventType, EndingKind | 'switched' | 'place' | 
   'key.created': null, 'key.rotated': null, 'key.retired': null, 'key.revoked': 'place',
   'audit_key.created': null, 'audit_log.exported': null, 'audit_log.pruned': null, 'audit_log.damaged': null,
   'signal_stream.created': null, 'signal_stream.updated': null, 'signal_stream.stopped': null, 'signal_stream.deleted': null, 'signal.refused': null,
+  'signal_subject.added': null, 'signal_subject.removed': null,
   'access.refused': null, 'request.refused': null, 'request.limited': null, 'authorization.refused': null, 'introspection.refused': null, 'revocation.refused': null,
   'installation.set_up': null, 'installation.bootstrapped': null,
 };
