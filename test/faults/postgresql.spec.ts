@@ -124,7 +124,7 @@ describeWithPostgres('when PostgreSQL goes away under load', (createCluster) => 
 /** REST says it in its own words, and says so when it was the record that could not be written. */
 const REST_CODES = ['database_unavailable', 'audit_unavailable'];
 const EXPECTED_CODES: Readonly<Record<string, readonly string[]>> = {
-  token: ['temporarily_unavailable'], introspection: ['temporarily_unavailable'], login: REST_CODES, registration: REST_CODES, 'sign-in page': [],
+  token: ['temporarily_unavailable'], introspection: ['temporarily_unavailable'], login: [...REST_CODES, 'policies_unavailable'], registration: REST_CODES, 'sign-in page': [],
 };
 
 /** Tokens with the number of their events, agents, transactions that somebody began and left, and who listens for changes. */

@@ -268,7 +268,7 @@ export const AUDIT_CATALOGUE = {
     },
     'token.refused': {
       when: 'The token endpoint, or the sign-in of agents, issued nothing. Only at the latter is there a `target`, where the agent is known. (Other routes of the REST API that issue tokens refuse as `access.refused` or `request.refused`.)', outcomes: REFUSED, target: ['agent', 'client'], log: `${PROTOCOL_LOG} At the sign-in of agents also the organization of the agent that was named.`,
-      reason: `${ERROR_CODE} At the sign-in of agents the \`code\`.`,
+      reason: `${ERROR_CODE} At the sign-in of agents the \`code\`. \`policies_unavailable\`, of every route that issues tokens, when the policies could not be read: nothing was decided, and the answer was 503.`,
       details: { ...OF_REQUEST, ...OF_POLICIES, account: 'At the sign-in of agents, where no agent has the name: a pseudonym, the same for the same name.', count: `At the sign-in of agents, only of \`too_many_sign_ins\`: these are counted as of \`user.sign_in_refused\`. ${COUNT}` },
     },
     'token.revoked': {
