@@ -29,7 +29,7 @@ export function readSubject(value: unknown, issuer: string): SubjectIdentifier {
   }
 }
 
-function complexOf({ format, ...members }: Readonly<Record<string, unknown>>, issuer: string): SubjectIdentifier {
+function complexOf({ format: _format, ...members }: Readonly<Record<string, unknown>>, issuer: string): SubjectIdentifier {
   const names = Object.keys(members);
   if (names.length === 0) throw invalidSubject();
   const read = names.map((name) => {
