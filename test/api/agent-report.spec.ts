@@ -10,7 +10,7 @@ interface Report {
   can: { scopes: string[]; tools: string[]; delegations: { id: string; subject: { kind: string; id: string } }[]; has_more_delegations: boolean };
   why: { kind: string; name: string; is_allowed: boolean; reason: string; policies: string[] }[];
   did: { last_events: { type: string }[]; tokens_by_day: { count: number }[]; refusals_by_day: { count: number }[] };
-  stop: { ways: { method: string; path: string; effect: string }[]; would_end: Record<string, number> };
+  stop: { ways: { method: string; path: string; effect: string; body: { target: object } | null; preview: string | null }[]; would_end: Record<string, number> };
 }
 
 let server: TestApplication;
@@ -66,7 +66,7 @@ describe('the report on an agent', () => {
     expect(did.refusals_by_day).toEqual([]);
     expect(stop.would_end).toMatchObject({ tokens: 2 });
     expect(stop.ways.map(({ method, path }) => `${method} ${path}`)).toEqual([
-      `POST /api/agents/${agent.clientId}/suspend`, `POST /api/agents/${agent.clientId}/deactivate`, `DELETE /api/delegations/${String(grant.body['id'])}`,
+      `POST /api/agents/${agent.clientId}/suspend`, `POST /api/agents/${agent.clientId}/deactivate`, 'POST /api/admin/kill-switches', 'POST /api/admin/kill-switches', `DELETE /api/delegations/${String(grant.body['id'])}`,
     ]);
   });
 
@@ -79,9 +79,24 @@ describe('the report on an agent', () => {
     const after = await report(agent.clientId);
     expect(after.exists).toMatchObject({ status: 'suspended', is_usable: false });
     expect(after.stop.would_end).toMatchObject({ tokens: 0 });
-    expect(after.stop.ways.map(({ path: way }) => way)).toEqual([`/api/agents/${agent.clientId}/deactivate`]);
+    expect(after.stop.ways.map(({ path: way }) => way)).toEqual([`/api/agents/${agent.clientId}/deactivate`, '/api/admin/kill-switches', '/api/admin/kill-switches']);
     await call(server, 'POST', `/api/agents/${agent.clientId}/deactivate`, { token: operator });
     expect((await report(agent.clientId)).stop.ways).toEqual([]);
+  });
+
+  it.each<[string, string, number]>([['agent', 'suspended', 401], ['issued_before', 'active', 200]])('names the kill switch of kind "%s" with its preview, both of which take what it says to send', async (kind, status, tokenStatus) => {
+    const agent = await registerAgent(server, { scopes: ['agents:read'] });
+    const token = await issue(agent);
+    const { stop: { ways } } = await report(agent.clientId);
+    const way = ways.find(({ body }) => (body?.target as { kind?: string } | undefined)?.kind === kind)!;
+    const previewed = await call<{ counts: object }>(server, 'POST', way.preview!, { token: operator, body: way.body! });
+    expect(previewed).toMatchObject({ status: 200, body: { counts: { tokens: 1 } } });
+    expect(await introspect(server, token)).toMatchObject({ active: true });
+    expect((await call(server, way.method as 'POST', way.path, { token: operator, body: { ...way.body, reason: 'A test.' } })).status).toBe(200);
+    expect(await introspect(server, token)).toEqual({ active: false });
+    expect((await report(agent.clientId)).exists).toMatchObject({ status });
+    const { clientId, clientSecret } = agent;
+    expect((await post(server, '/api/oauth/token', { grant_type: 'client_credentials', resource: `${server.issuer}/api` }, { basic: [clientId, clientSecret] })).status).toBe(tokenStatus);
   });
 
   it('writes nothing into the log: looking is no decision', async () => {

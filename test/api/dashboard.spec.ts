@@ -1,3 +1,4 @@
+import { decodeJwt } from 'jose';
 import { bootstrapToken, call, post } from '../support/api.js';
 import { startApplication, type TestApplication } from '../support/application.js';
 import { registerAgent } from '../support/clients.js';
@@ -7,10 +8,14 @@ import { ADMIN } from '../support/server.js';
 
 interface Series { total: number; over_time: { time: string; counts: Record<string, number> }[] }
 interface AgentCount { agent_id: string; agent_name: string | null; count: number }
+interface Budget {
+  subject: { kind: string; id: string }; organization_id: string; agent_id: string | null; agent_name: string | null; unit: string; period: string; resets_at: string | null;
+  bound: number; used: number; reserved: number; remaining: number; share: number; threshold: number | null;
+}
 interface Dashboard {
   from: string; step: string; agents: Record<string, number>; clients: Record<string, number>; people: Record<string, number>; active_delegations: number;
   tokens: Series; refusals: Series & { by_reason: { reason: string; count: number }[] }; top_agents: AgentCount[]; refused_agents: AgentCount[];
-  signing_keys: { kid: string; state: string }[]; audit_log: { written: number; signed: number };
+  budgets: Budget[]; signing_keys: { kid: string; state: string }[]; audit_log: { written: number; signed: number };
 }
 
 let server: TestApplication;
@@ -93,6 +98,53 @@ describe('the dashboard', () => {
     for (const days of ['0', '367', '1.5', 'x', '']) expect({ days, status: (await call(server, 'GET', `/api/admin/dashboard?days=${days}`, { token: operator })).status }).toEqual({ days, status: 400 });
   });
 
+  it('shows the budgets of the organization, its agents and live delegations to the last millionth, the fullest first', async () => {
+    const limit = async (path: string, body: object) => expect((await call(server, 'PUT', `/api/${path}/limits`, { token: operator, body })).status).toBe(200);
+    const newAgent = async (name: string) => {
+      const agent = await registerAgent(server, { agent_name: name, scopes: ['agents:read'] });
+      return { id: agent.clientId, token: String((await issue(agent)).body['access_token']) };
+    };
+    const [full, half, idle, ended] = [await newAgent('Full'), await newAgent('Half'), await newAgent('Idle'), await newAgent('Ended')];
+    const { accessToken } = await signIn(server, await addPerson(server, administrator, 'owner'));
+    const organizationId = String(decodeJwt(accessToken)['tenant_id']);
+    await limit(`organizations/${organizationId}`, { cost_budget_usd: 100, cost_period: 'month' });
+    await limit(`agents/${full.id}`, { cost_budget_usd: '1', cost_period: 'day' });
+    await limit(`agents/${half.id}`, { cost_budget_usd: '1', cost_period: 'lifetime', requests_per_hour: 7 });
+    for (const { id } of [idle, ended]) await limit(`agents/${id}`, { cost_budget_usd: '5' });
+    const delegate = async () => {
+      const { body } = await call(server, 'POST', '/api/delegations', { token: accessToken, body: { agent_id: idle.id, scopes: ['agents:read'], constraints: { cost_budget_usd: '0.000003' } } });
+      return String(body['id']);
+    };
+    const [standing, revoked] = [await delegate(), await delegate()];
+    await call(server, 'DELETE', `/api/delegations/${revoked}`, { token: accessToken });
+    await call(server, 'POST', `/api/agents/${ended.id}/deactivate`, { token: operator });
+    await call(server, 'POST', `/api/agents/${full.id}/usage`, { token: operator, body: { cost_usd: '0.75', requests: 0 } });
+    await call(server, 'POST', '/api/usage/reservations', { token: full.token, body: { cost_usd: '0.1' } });
+    await call(server, 'POST', `/api/agents/${half.id}/usage`, { token: operator, body: { cost_usd: '0.500001' } });
+    const { budgets } = await dashboard();
+    const own = budgets.filter(({ agent_id: id }) => id === null || [full, half, idle, ended].some((agent) => agent.id === id));
+    const unit = { organization_id: organizationId, unit: 'micro_usd', resets_at: expect.stringMatching(/T00:00:00\.000Z$/) };
+    expect(own).toEqual([
+      { ...unit, subject: { kind: 'agent', id: full.id }, agent_id: full.id, agent_name: 'Full', period: 'day', bound: 1_000_000, used: 750_000, reserved: 100_000, remaining: 150_000, share: 0.85, threshold: 80 },
+      { ...unit, subject: { kind: 'agent', id: half.id }, agent_id: half.id, agent_name: 'Half', period: 'lifetime', resets_at: null, bound: 1_000_000, used: 500_001, reserved: 0, remaining: 499_999, share: 0.500001, threshold: 50 },
+      { ...unit, subject: { kind: 'organization', id: organizationId }, agent_id: null, agent_name: null, period: 'month', bound: 100_000_000, used: 1_250_001, reserved: 100_000, remaining: 98_649_999, share: 0.01350001, threshold: null },
+      { ...unit, subject: { kind: 'agent', id: idle.id }, agent_id: idle.id, agent_name: 'Idle', period: 'month', bound: 5_000_000, used: 0, reserved: 0, remaining: 5_000_000, share: 0, threshold: null },
+      { ...unit, subject: { kind: 'delegation', id: standing }, agent_id: idle.id, agent_name: 'Idle', period: 'lifetime', resets_at: null, bound: 3, used: 0, reserved: 0, remaining: 3, share: 0, threshold: null },
+    ]);
+    // However many there are, a page stays one, and the organization's own is on it.
+    for (let times = 0; times < 17; times += 1) await call(server, 'POST', `/api/agents/${(await newAgent(`More ${times}`)).id}/usage`, { token: operator, body: { cost_usd: '0.01' } });
+    const agents = (await call<{ data: { id: string; agent_name: string }[] }>(server, 'GET', '/api/agents?limit=200', { token: operator })).body.data.filter(({ agent_name: name }) => name.startsWith('More '));
+    for (const { id } of agents) {
+      await limit(`agents/${id}`, { cost_budget_usd: '0.02', cost_period: 'lifetime' });
+      await call(server, 'POST', `/api/agents/${id}/usage`, { token: operator, body: { cost_usd: '0.02' } });
+    }
+    const crowded = (await dashboard()).budgets;
+    expect(crowded).toHaveLength(20);
+    expect(crowded.filter(({ subject }) => subject.kind === 'organization')).toHaveLength(1);
+    expect(crowded.slice(0, 17).map(({ threshold }) => threshold)).toEqual(Array.from({ length: 17 }, () => 100));
+    await limit(`organizations/${organizationId}`, {});
+  });
+
   it('tells each organization of itself alone, and platform administrators of all when they ask', async () => {
     const owner = await addPerson(server, administrator, 'member');
     const { body } = await call(server, 'POST', '/api/organizations', { token: administrator, body: { name: 'Elsewhere', owner_user_id: owner.id } });
@@ -103,6 +155,8 @@ describe('the dashboard', () => {
     expect(there.agents).toEqual({});
     expect(there.people).toEqual({ active: 1 });
     expect(there.top_agents).toEqual([]);
+    expect(there.budgets).toEqual([]);
+    expect(here.budgets.length).toBeGreaterThan(0);
     expect(there.tokens.total).toBeLessThan(here.tokens.total);
     const all = await dashboard('?organization=all', administrator);
     expect(all.tokens.total).toBeGreaterThanOrEqual(here.tokens.total + there.tokens.total);

@@ -1,5 +1,7 @@
 import * as jose from 'jose';
 import { DataSource } from 'typeorm';
+import { vi } from 'vitest';
+import { PolicySets } from '../../src/modules/policies/policy-sets.service.js';
 import { bootstrapToken, call, post } from '../support/api.js';
 import { startApplication, type TestApplication } from '../support/application.js';
 import { registerAgent } from '../support/clients.js';
@@ -110,5 +112,57 @@ describe('policies', () => {
       expect({ status: answer.status, code: answer.body['code'] }).toEqual({ status: 403, code: 'delegation_denied' });
     });
     expect((await call(server, 'POST', '/api/delegations', { token: person, body })).status).toBe(201);
+  });
+});
+
+describe('policies that cannot be read', () => {
+  /** As if the database did not answer while they are read. */
+  async function unread(error: Error, run: () => Promise<void>): Promise<void> {
+    const sets = server.inside(PolicySets);
+    const spies = [vi.spyOn(sets, 'peek').mockReturnValue(undefined), vi.spyOn(sets, 'of').mockRejectedValue(error)];
+    try {
+      await run();
+    } finally {
+      for (const spy of spies) spy.mockRestore();
+    }
+  }
+  const lost = () => Object.assign(new Error('Connection terminated unexpectedly'), { code: '08006' });
+  const recordOf = async ({ headers }: { headers: Headers }) =>
+    (await auditTrail(server.inside(DataSource))).filter(({ source }) => (source as { request_id: string } | undefined)?.request_id === headers.get('x-request-id'));
+
+  it.each([['plain', { accept: 'application/json' }], ['whole', {}]])('issue nothing, which may be asked for again and is on record, on the %s way through the server', async (_way, headers) => {
+    const form = { grant_type: 'client_credentials', scope: 'weather:read' };
+    const send = () => post(server, '/api/oauth/token', form, { basic: [agent.clientId, agent.clientSecret], headers });
+    await unread(lost(), async () => {
+      const answer = await send();
+      expect({ status: answer.status, body: answer.body }).toEqual({ status: 503, body: { error: 'temporarily_unavailable', error_description: 'The policies cannot be read at the moment; nothing was issued.' } });
+      expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+      expect(await recordOf(answer)).toMatchObject([{
+        type: 'token.refused', outcome: 'refused', reason: 'policies_unavailable', actor: { kind: 'client', id: agent.clientId },
+        details: { client_id: agent.clientId, grant_type: 'client_credentials', scope: 'weather:read', decision: { id: expect.any(String), policies: [] } },
+      }]);
+    });
+    expect((await send()).status).toBe(200);
+  });
+
+  it('issue nothing over the REST API either, with the same record', async () => {
+    await unread(lost(), async () => {
+      const answer = await call(server, 'POST', '/api/auth/login', { body: { api_key: agent.clientSecret } });
+      expect({ status: answer.status, code: answer.body['code'] }).toEqual({ status: 503, code: 'policies_unavailable' });
+      expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+      expect(await recordOf(answer)).toMatchObject([{ type: 'token.refused', reason: 'policies_unavailable', details: { grant_type: 'client_credentials' } }]);
+    });
+  });
+
+  it('deny, where it is not the database that failed, or where there are none that could be used', async () => {
+    await unread(new Error('something else'), async () => {
+      expect(refusal(await ask({ scope: 'weather:read' }))).toEqual({ status: 400, error: 'access_denied' });
+    });
+    const spies = [vi.spyOn(server.inside(PolicySets), 'peek').mockReturnValue(undefined), vi.spyOn(server.inside(PolicySets), 'of').mockResolvedValue(undefined)];
+    try {
+      expect(refusal(await ask({ scope: 'weather:read' }))).toEqual({ status: 400, error: 'access_denied' });
+    } finally {
+      for (const spy of spies) spy.mockRestore();
+    }
   });
 });

@@ -210,6 +210,36 @@ describe('issuance', () => {
   });
 });
 
+describe('issuance below other tokens', () => {
+  it('gives a child agent no token by exchange, nor below a parent token, when the budget of an agent above it in the chain is spent', async () => {
+    const [top, middle, child] = [await newAgent(), await newAgent(), await newAgent()];
+    const delegate = async (from: Machine, to: Machine) => String((await call(server, 'POST', '/api/delegations', { token: from.token, body: { agent_id: to.id, scopes: ['trips:read'] } })).body['id']);
+    await delegate(top, middle);
+    const delegation = await delegate(middle, child);
+    // A token of its own that descends from the one of the top: nothing that it says names that one's agent.
+    const root = await tokenOf(top);
+    const below = await tokenOf(middle, { parent_token: root });
+    const exchange = (isPlain: boolean) => post(server, '/api/oauth/token', {
+      grant_type: EXCHANGE, subject_token: below, subject_token_type: 'urn:ietf:params:oauth:token-type:access_token', delegation_grant_id: delegation,
+    }, { basic: child.basic, headers: isPlain ? { accept: 'application/json' } : {} });
+    const { status, body } = await exchange(true);
+    expect(status).toBe(200);
+    await limitAgent(top, { cost_budget_usd: '0.25', cost_period: 'lifetime' });
+    // What is used below counts for the top, and so does it when a token is asked for.
+    expect((await checkTool(gateway, String(body['access_token']), 'find_trip')).status).toBe(200);
+    expect(await counters(`agents/${top.id}`)).toMatchObject([{ used: 250_000, remaining: 0 }]);
+    const refused = { status: 400, body: { error: 'access_denied', error_description: 'Nothing is left of cost_budget_usd of the agent for as long as it lasts.' } };
+    for (const isPlain of [true, false]) {
+      const answer = await exchange(isPlain);
+      expect({ status: answer.status, body: answer.body }).toEqual(refused);
+      const again = await ask(middle, { parent_token: root }, { isPlain });
+      expect({ status: again.status, body: again.body }).toEqual(refused);
+    }
+    // Neither agent has used up anything of its own.
+    for (const agent of [middle, child]) expect((await ask(agent)).status).toBe(200);
+  });
+});
+
 describe('the check of a call', () => {
   it('uses up one request and the cost of the tool, once for each idempotency key, until too little is left', async () => {
     const agent = await newAgent();

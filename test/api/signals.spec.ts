@@ -45,7 +45,8 @@ describe('shared signals', () => {
       expect(headers.get('content-type')).toMatch(/^application\/json/);
       expect(body).toEqual({
         spec_version: '1_0', issuer: server.issuer, jwks_uri: `${server.issuer}/api/.well-known/jwks.json`, delivery_methods_supported: [PUSH, POLL],
-        configuration_endpoint: `${server.issuer}/ssf/v1/streams`, status_endpoint: `${server.issuer}/ssf/v1/status`, verification_endpoint: `${server.issuer}/ssf/v1/verify`,
+        configuration_endpoint: `${server.issuer}/ssf/v1/streams`, status_endpoint: `${server.issuer}/ssf/v1/status`,
+        add_subject_endpoint: `${server.issuer}/ssf/v1/subjects/add`, remove_subject_endpoint: `${server.issuer}/ssf/v1/subjects/remove`, verification_endpoint: `${server.issuer}/ssf/v1/verify`,
         critical_subject_members: ['user', 'application', 'session', 'tenant'], authorization_schemes: [{ spec_urn: 'urn:ietf:rfc:6749' }], default_subjects: 'ALL',
       });
     });

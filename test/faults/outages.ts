@@ -22,7 +22,7 @@ export interface Pace {
 /** REST says it in its own words, and says so when it was the record that could not be written. */
 const REST_CODES = ['database_unavailable', 'audit_unavailable'];
 const EXPECTED_CODES: Readonly<Record<string, readonly string[]>> = {
-  token: ['temporarily_unavailable'], introspection: ['temporarily_unavailable'], login: REST_CODES, registration: REST_CODES, 'sign-in page': [],
+  token: ['temporarily_unavailable'], introspection: ['temporarily_unavailable'], login: [...REST_CODES, 'policies_unavailable'], registration: REST_CODES, 'sign-in page': [],
 };
 export const KINDS = Object.keys(EXPECTED_CODES);
 

@@ -17,6 +17,7 @@ import { AuditReading } from './audit-reading.service.js';
 import { AuditSearchController } from './audit-search.controller.js';
 import { AuditStreamController } from './audit-stream.controller.js';
 import { AuditStreams } from './audit-streams.service.js';
+import { Budgets } from './budgets.service.js';
 import { BulkRevocation } from './bulk-revocation.service.js';
 import { ClientCollection } from './client-collection.service.js';
 import { DashboardController } from './dashboard.controller.js';
@@ -50,7 +51,7 @@ import { UnusedClients } from './unused-clients.service.js';
   ],
   providers: [
     AgentAuthority, AgentReports, AuditEvidence, AuditReading, AuditStreams, ClientCollection, Dashboards, Founder, SetupLinks, FirstStartService, SetupService, KeysService, KeyUpkeep, TokenAdministration, UnusedClients,
-    BulkRevocation, KillSwitches, KillSwitchTargets, PastTokens, StandingGrants,
+    Budgets, BulkRevocation, KillSwitches, KillSwitchTargets, PastTokens, StandingGrants,
   ],
   exports: [FirstStartService],
 })

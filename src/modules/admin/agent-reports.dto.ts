@@ -108,6 +108,11 @@ export class AgentStopDto {
   /** @example "POST" */
   method: string;
   path: string;
+  /** What to send, if anything. A kill switch wants a `reason` beside it, in words. */
+  @ApiProperty({ type: 'object', nullable: true, additionalProperties: true, example: { target: { kind: 'agent', id: '0199c3a4-6f1e-7c52-9a3d-2f6b1c8d4e50' } } })
+  body: Record<string, unknown> | null;
+  /** Where the same body shows what would end, and ends nothing; null where no such question can be asked. */
+  preview: string | null;
 }
 
 /** How is it stopped? */
@@ -151,14 +156,20 @@ export class AgentReportDto {
   }
 }
 
+const KILL_SWITCHES = '/api/admin/kill-switches';
+
 function waysToStop({ agent, delegations }: AgentReport): AgentStopDto[] {
   if (agent.status === 'deactivated') return [];
+  const alone = { body: null, preview: null };
+  const byKillSwitch = (effect: string, target: Record<string, string>): AgentStopDto => ({ effect, method: 'POST', path: KILL_SWITCHES, body: { target }, preview: `${KILL_SWITCHES}/preview` });
   return [
     ...(agent.status === 'suspended'
-      ? [] : [{ effect: 'None of its tokens works from now on, and it gets no new one, until it is resumed.', method: 'POST', path: `/api/agents/${agent.id}/suspend` }]),
-    { effect: 'It is ended for good.', method: 'POST', path: `/api/agents/${agent.id}/deactivate` },
+      ? [] : [{ effect: 'None of its tokens works from now on, and it gets no new one, until it is resumed.', method: 'POST', path: `/api/agents/${agent.id}/suspend`, ...alone }]),
+    { effect: 'It is ended for good.', method: 'POST', path: `/api/agents/${agent.id}/deactivate`, ...alone },
+    byKillSwitch('It is suspended, everything that was issued to it or below it ends at once, and what was delegated to it ends for good.', { kind: 'agent', id: agent.id }),
+    byKillSwitch('Everything that it got until now ends at once with all below, and it goes on working with what it gets from then on.', { kind: 'issued_before', client_id: agent.id }),
     ...delegations.data.map(({ grant }) => ({
-      effect: `It no longer acts for ${grant.subjectKind} ${grant.subjectId} by this delegation, nor does anybody to whom it was handed on.`, method: 'DELETE', path: `/api/delegations/${grant.id}`,
+      effect: `It no longer acts for ${grant.subjectKind} ${grant.subjectId} by this delegation, nor does anybody to whom it was handed on.`, method: 'DELETE', path: `/api/delegations/${grant.id}`, ...alone,
     })),
   ];
 }

@@ -3,6 +3,7 @@ import { IsIn, IsInt, Max, Min } from 'class-validator';
 import { ApiProperty } from '@nestjs/swagger';
 import { IsOmittable } from '../../platform/http/omittable.js';
 import type { Count, CountInPeriod } from '../audit/audit-statistics.service.js';
+import { shareOf, type Budget } from './budgets.service.js';
 import type { AgentCount, Dashboard } from './dashboard.service.js';
 import { SigningKeyDto } from './keys.dto.js';
 
@@ -62,6 +63,37 @@ export class AgentCountDto {
   }
 }
 
+export class BudgetDto {
+  subject: { kind: 'organization' | 'agent' | 'delegation'; id: string };
+  organization_id: string;
+  /** The agent whose budget it is, or who holds the delegation. Null of an organization, as is its name. */
+  agent_id: string | null;
+  agent_name: string | null;
+  /** What all amounts here are in: whole millionths of a US dollar. */
+  unit: 'micro_usd';
+  period: 'day' | 'month' | 'lifetime';
+  /** When it begins anew. Null of a lifetime. */
+  resets_at: string | null;
+  bound: number;
+  used: number;
+  /** Taken for what is going on, and not used yet. */
+  reserved: number;
+  /** Of the bound; 0 also where it was set lower than what is taken. */
+  remaining: number;
+  /** How much is used and reserved: 1 is all, and more where the bound was set lower than what is taken. */
+  share: number;
+  /** The highest threshold (`LEGATE_LIMIT_ALERTS`) that is reached, in per cent. Null below all of them. */
+  threshold: number | null;
+
+  static of(this: void, budget: Budget): BudgetDto {
+    const { kind, id, organizationId, agentId, agentName, period, end, bound, used, reserved, threshold } = budget;
+    return {
+      subject: { kind, id }, organization_id: organizationId, agent_id: agentId, agent_name: agentName, unit: 'micro_usd', period, resets_at: end?.toISOString() ?? null,
+      bound, used, reserved, remaining: Math.max(0, bound - used - reserved), share: shareOf(budget), threshold,
+    };
+  }
+}
+
 export class LogCoverageDto {
   /** Events of the whole installation. */
   written: number;
@@ -91,6 +123,8 @@ export class DashboardDto {
   top_agents: AgentCountDto[];
   /** The agents that were refused most, counted by whole days. */
   refused_agents: AgentCountDto[];
+  /** What your organization, its agents and live delegations may spend, up to 20: the fullest first, so those that reached a threshold before the others. */
+  budgets: BudgetDto[];
   /** The signing keys of the installation. */
   signing_keys: SigningKeyDto[];
   audit_log: LogCoverageDto;
@@ -107,6 +141,7 @@ export class DashboardDto {
       refusals: { ...CountSeriesDto.of(dashboard.refusals), by_reason: dashboard.topRefusals.map(({ name, count }) => ({ reason: name, count })) },
       top_agents: dashboard.topAgents.map(AgentCountDto.of),
       refused_agents: dashboard.refusedAgents.map(AgentCountDto.of),
+      budgets: dashboard.budgets.map(BudgetDto.of),
       signing_keys: dashboard.keys.map(SigningKeyDto.of),
       audit_log: dashboard.log,
     };

@@ -8,6 +8,7 @@ import { Checkpoints } from '../audit/checkpoints.service.js';
 import type { LogReach } from '../audit/logged-event.js';
 import { delegationIsDead } from '../delegation/delegation-liveness.js';
 import { reachOf } from './audit-reading.service.js';
+import { Budgets, type Budget } from './budgets.service.js';
 
 const HOUR_MS = 3600 * 1000;
 const DAY_MS = 24 * HOUR_MS;
@@ -33,6 +34,7 @@ export interface Dashboard {
   readonly topRefusals: readonly Count[];
   readonly topAgents: readonly AgentCount[];
   readonly refusedAgents: readonly AgentCount[];
+  readonly budgets: readonly Budget[];
   readonly keys: readonly KeyDescription[];
   readonly log: { readonly written: number; readonly signed: number };
 }
@@ -45,6 +47,7 @@ export class Dashboards {
     private readonly statistics: AuditStatistics,
     private readonly checkpoints: Checkpoints,
     private readonly keyRing: KeyRing,
+    private readonly budgets: Budgets,
   ) {}
 
   /**
@@ -71,6 +74,7 @@ export class Dashboards {
       topRefusals: await this.statistics.most(reach, 'refusals', from, SHOWN),
       topAgents: await this.named(reach, await this.statistics.most(reach, 'agents', fromDay, SHOWN)),
       refusedAgents: await this.named(reach, await this.statistics.most(reach, 'refused_agents', fromDay, SHOWN)),
+      budgets: await this.budgets.fullest(reach, SHOWN),
       keys: this.keyRing.describe(),
       log: await this.checkpoints.coverage(),
     };

@@ -33,6 +33,11 @@ export const SECRET = { secret_id: 'The secret’s id.', prefix: 'The part of th
 export const POLICY = { name: 'Its name.', version: 'Its version after this.', is_enabled: 'Whether it decides.' };
 export const TOOL = { name: 'Its name.' };
 export const ASSIGNMENT = { name: 'The agent’s name.', tool_id: 'The tool.', tool: 'The tool’s name.' };
+export const RESERVATION = {
+  agent_id: 'The client of the token, where it is an agent or has an id like one.', checked_token_id: 'The token that it counts with; `token_id` is that of whoever asks.', delegation_ids: 'The delegations that the token, and those that it descends from, stand on; a list.',
+  requests: 'How many were reserved.', cost_micros: 'What was reserved; millionths of a US dollar.',
+  bounds: 'The limits that it counts against; a list of `subject`, `limit`, `period`, `window_start`, `bound`, and `taken`: how much is reserved or used of it after this.',
+};
 export const KEY = {
   algorithm: 'What it signs with, such as `ES256`.', activates_at: 'When it begins to sign; RFC 3339. Missing of those that the first start made: they sign at once.',
 };

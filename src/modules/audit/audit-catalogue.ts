@@ -1,5 +1,5 @@
 import {
-  ASKED_SCOPE, ASSIGNMENT, BOTH, CHANGED, CLIENT_ID, COUNT, DECISION, ENDED, ENDED_BY_SWITCH, ERROR_CODE, INSTALLATION, KEY, OF_POLICIES, OF_REQUEST, POLICY, PROBLEMS, PROTOCOL_LOG, REFUSED, SCOPE, SECRET, STREAM, SUCCESS, TOOL, UNUSED, UNUSED_SINCE,
+  ASKED_SCOPE, ASSIGNMENT, BOTH, CHANGED, CLIENT_ID, COUNT, DECISION, ENDED, ENDED_BY_SWITCH, ERROR_CODE, INSTALLATION, KEY, OF_POLICIES, OF_REQUEST, POLICY, PROBLEMS, PROTOCOL_LOG, REFUSED, RESERVATION, SCOPE, SECRET, STREAM, SUCCESS, TOOL, UNUSED, UNUSED_SINCE,
   type AuditEventEntry,
 } from './audit-catalogue-terms.js';
 
@@ -202,9 +202,19 @@ export const AUDIT_CATALOGUE = {
       },
     },
     'usage.reported': {
-      when: 'Usage of an agent was reported that had not been reserved. (What was reserved, or came with the call of a tool, has no event of its own.)', outcomes: SUCCESS, target: ['agent'],
+      when: 'Usage of an agent was reported that had not been reserved. (What a call of a tool uses at once stands in `tool.checked`.)', outcomes: SUCCESS, target: ['agent'],
       details: { requests: 'How many.', cost_micros: 'What it cost; millionths of a US dollar.', action: 'What was done, if the report says so.' },
     },
+    'usage.reserved': {
+      when: 'Usage was reserved: taken from every limit above the token, until it is committed or released. A request that is repeated with its idempotency key reserves nothing, and has no event.', outcomes: SUCCESS, target: ['reservation'],
+      details: { ...RESERVATION, expires_at: 'When it is released by itself; RFC 3339.' },
+    },
+    'usage.committed': {
+      when: 'What was reserved was used: as much, less or more.', outcomes: SUCCESS, target: ['reservation'],
+      details: { ...RESERVATION, requests: 'How many were used.', cost_micros: 'What it cost; millionths of a US dollar.', reserved_requests: 'How many had been reserved.', reserved_cost_micros: 'What had been reserved; millionths of a US dollar.' },
+    },
+    'usage.released': { when: 'What was reserved was given back.', outcomes: SUCCESS, target: ['reservation'], details: RESERVATION },
+    'usage.expired': { when: 'What was reserved and neither committed nor released in time was given back by the server.', outcomes: SUCCESS, target: ['reservation'], details: RESERVATION },
   },
   'Delegation, tasks and consent': {
     'delegation.created': {
@@ -258,7 +268,7 @@ export const AUDIT_CATALOGUE = {
     },
     'token.refused': {
       when: 'The token endpoint, or the sign-in of agents, issued nothing. Only at the latter is there a `target`, where the agent is known. (Other routes of the REST API that issue tokens refuse as `access.refused` or `request.refused`.)', outcomes: REFUSED, target: ['agent', 'client'], log: `${PROTOCOL_LOG} At the sign-in of agents also the organization of the agent that was named.`,
-      reason: `${ERROR_CODE} At the sign-in of agents the \`code\`.`,
+      reason: `${ERROR_CODE} At the sign-in of agents the \`code\`. \`policies_unavailable\`, of every route that issues tokens, when the policies could not be read: nothing was decided, and the answer was 503.`,
       details: { ...OF_REQUEST, ...OF_POLICIES, account: 'At the sign-in of agents, where no agent has the name: a pseudonym, the same for the same name.', count: `At the sign-in of agents, only of \`too_many_sign_ins\`: these are counted as of \`user.sign_in_refused\`. ${COUNT}` },
     },
     'token.revoked': {
@@ -296,6 +306,14 @@ export const AUDIT_CATALOGUE = {
     'signal_stream.deleted': {
       when: 'A stream was ended: by its receiver, by an administrator, or by the server with its client.', outcomes: SUCCESS, target: ['signal_stream'],
       details: { client_id: STREAM.client_id, method: STREAM.method, endpoint_url: STREAM.endpoint_url },
+    },
+    'signal_subject.removed': {
+      when: 'A subject was taken off a stream: what happens to it from then on is not sent. One that was off it already has no event.', outcomes: SUCCESS, target: ['signal_stream'],
+      details: { client_id: STREAM.client_id, subject: 'The subject identifier (RFC 9493).' },
+    },
+    'signal_subject.added': {
+      when: 'A subject that had been taken off a stream was put back. One that was on it has no event.', outcomes: SUCCESS, target: ['signal_stream'],
+      details: { client_id: STREAM.client_id, subject: 'The subject identifier (RFC 9493).' },
     },
     'signal.refused': {
       when: 'A receiver refused a security event token, which is not sent again. `target.id` is its `jti`.', outcomes: REFUSED, target: ['signal'],

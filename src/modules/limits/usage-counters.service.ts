@@ -3,7 +3,7 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { now } from '../../kernel/clock.js';
 import { Config } from '../../platform/config/config.js';
 import type { AuditEvent } from '../audit/audit-event.js';
-import { amountOf, countersOf, crossedThresholds, LIMIT_OF, type Amounts, type BoundedSubject, type Counter } from './bounds.js';
+import { amountOf, countersOf, crossedThresholds, LIMIT_OF, type Amounts, type BoundedSubject, type Counter, type Meter } from './bounds.js';
 import { limitExhausted } from './limits.errors.js';
 
 /** How much is taken from a counter. */
@@ -51,12 +51,12 @@ export class UsageCounters {
   /**
    * Takes from counters and gives back to them, all or none.
    *
-   * @returns the thresholds that are reached for the first time in their window, with their counters: for `limit.threshold_reached`
+   * @returns the counters as they stand then, and the thresholds that are reached for the first time in their window: for the log
    * @throws DomainError `limit_exhausted`; the transaction must not go on then
    */
-  async change(manager: EntityManager, organizationId: string, changes: readonly CounterChange[]): Promise<ReachedThreshold[]> {
+  async change(manager: EntityManager, organizationId: string, changes: readonly CounterChange[]): Promise<Changed> {
     const merged = merge(changes);
-    if (merged.length === 0) return [];
+    if (merged.length === 0) return { counters: [], reached: [] };
     const rows = await manager.query<ChangedRow[]>(CHANGE, [organizationId, JSON.stringify(merged.map(rowOf))]);
     const changed = new Map(rows.map((row) => [row.key, row]));
     const exhausted = merged.flatMap(({ key, counter }) => (counter && !changed.has(key) ? [counter] : []));
@@ -64,7 +64,7 @@ export class UsageCounters {
     const reached = merged.flatMap(({ key, counter }) => (counter ? this.reachedBy(counter, changed.get(key)!) : []));
     const highest = new Map(reached.map(({ counter, threshold }) => [counter.key, threshold]));
     for (const [key, threshold] of highest) await manager.query('UPDATE usage_counters SET alerted = $2 WHERE key = $1', [key, threshold]);
-    return reached;
+    return { counters: rows.map(({ key, bound, taken }) => ({ key, bound: Number(bound), taken: Number(taken) })), reached };
   }
 
   /** What is taken now from every counter of these subjects. */
@@ -93,6 +93,18 @@ export class UsageCounters {
   }
 }
 
+/** A counter after a change: how much is reserved and used, of how much. */
+export interface ChangedCounter {
+  readonly key: string;
+  readonly bound: number;
+  readonly taken: number;
+}
+
+export interface Changed {
+  readonly counters: readonly ChangedCounter[];
+  readonly reached: readonly ReachedThreshold[];
+}
+
 export interface ReachedThreshold {
   readonly counter: Counter;
   /** In per cent of the bound. */
@@ -114,6 +126,12 @@ export function taking(subjects: readonly BoundedSubject[], amounts: Amounts, as
     const amount = amountOf(amounts, counter.meter);
     return amount > 0 ? [{ key: counter.key, counter, reserved: as === 'reserved' ? amount : 0, committed: as === 'committed' ? amount : 0 }] : [];
   });
+}
+
+/** What a counter's key says of it, as events name it. */
+export function counterNamed(key: string): { subject: { kind: string; id: string }; limit: string; period: string; window_start?: string } {
+  const [kind, id, meter, period, ...start] = key.split(':') as [string, string, Meter, string, ...string[]];
+  return { subject: { kind, id }, limit: LIMIT_OF[meter], period, window_start: start.join(':') || undefined };
 }
 
 /** A row as it would be if there were none. (What is given back was taken, so there is one; but PostgreSQL looks at this one first.) */

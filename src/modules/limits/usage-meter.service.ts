@@ -11,7 +11,8 @@ import { AuditLog } from '../audit/audit-log.service.js';
 import { allowsAction, amountOf, windowAt, type Amounts, type Meter } from './bounds.js';
 import { Limits, type StandsBehind } from './limits.service.js';
 import { actionNotAllowed, idempotencyKeyReused, reservationNotFound, reservationOver } from './limits.errors.js';
-import { taking, thresholdEvent, UsageCounters, type CounterChange, type ReachedThreshold } from './usage-counters.service.js';
+import { committedEvent, expiredEvent, releasedEvent, reservedEvent, type RecordedReservation } from './reservation-events.js';
+import { taking, thresholdEvent, UsageCounters, type ChangedCounter, type CounterChange, type ReachedThreshold } from './usage-counters.service.js';
 
 export type ReservationId = Id<'reservation'>;
 export type ReservationStatus = 'reserved' | 'committed' | 'released' | 'expired';
@@ -60,6 +61,7 @@ export interface Reservation {
 
 interface ReservationRow {
   readonly id: ReservationId;
+  readonly organization_id: string;
   readonly status: ReservationStatus;
   readonly agent_id: string | null;
   readonly token_id: string | null;
@@ -82,7 +84,7 @@ interface TakenAmount {
   readonly amount: number;
 }
 
-const COLUMNS = `id, status, agent_id, token_id, task_id, requests, cost_micros, committed_requests, committed_cost_micros, stands_behind, taken, digest, created_at, expires_at, ended_at`;
+const COLUMNS = `id, organization_id, status, agent_id, token_id, task_id, requests, cost_micros, committed_requests, committed_cost_micros, stands_behind, taken, digest, created_at, expires_at, ended_at`;
 
 /**
  * Meters what agents use, under the limits of all who stand behind it: at once, or in two steps, reserved and then committed or
@@ -126,10 +128,15 @@ export class UsageMeter {
         const forbidding = use.actions && subjects.find(({ bounds }) => !allowsAction(bounds, use.actions!));
         if (forbidding) throw actionNotAllowed(forbidding.kind);
         const changes = taking(subjects, use, outcome, now());
-        reached.push(...await this.counters.change(manager, holder.organizationId, changes));
+        const changed = await this.counters.change(manager, holder.organizationId, changes);
+        reached.push(...changed.reached);
         if (outcome === 'committed') await addToHistory(manager, use.behind, use);
-        if (reservation && outcome === 'reserved') await manager.query('UPDATE usage_reservations SET taken = $2 WHERE id = $1', [reservation.id, JSON.stringify(takenOf(changes))]);
         const events = [...(booking.event ? [booking.event] : []), ...reached.map((one) => thresholdEvent(holder.organizationId, one, booking.by))];
+        if (reservation && outcome === 'reserved') {
+          await manager.query('UPDATE usage_reservations SET taken = $2 WHERE id = $1', [reservation.id, JSON.stringify(takenOf(changes))]);
+          const recorded = { ...reservation, organizationId: holder.organizationId, standsBehind: use.behind, bounds: changed.counters };
+          events.unshift(reservedEvent(recorded, booking.by, reservation.expiresAt));
+        }
         if (events.length > 0) await this.audit.recordIn(manager, ...events);
         return reservation;
       });
@@ -168,12 +175,13 @@ export class UsageMeter {
       const hasExcess = excess.requests + excess.costMicros > 0;
       const settled = row.taken.map(({ key, meter, amount }): CounterChange => ({ key, reserved: -amount, committed: Math.min(amount, amountOf(amounts, meter)) }));
       const more = hasExcess ? taking(await this.limits.behind(row.stands_behind, manager), excess, 'committed', now()) : [];
-      reached.push(...await this.counters.change(manager, holder.organizationId, [...settled, ...more]));
+      const changed = await this.counters.change(manager, holder.organizationId, [...settled, ...more]);
+      reached.push(...changed.reached);
       await addToHistory(manager, row.stands_behind, amounts);
       const ended = nowDate();
       await manager.query(`UPDATE usage_reservations SET status = 'committed', committed_requests = $2, committed_cost_micros = $3, ended_at = $4 WHERE id = $1`,
         [id, amounts.requests, amounts.costMicros, ended]);
-      if (reached.length > 0) await this.audit.recordIn(manager, ...reached.map((one) => thresholdEvent(holder.organizationId, one, by)));
+      await this.audit.recordIn(manager, committedEvent(recorded(row, changed.counters), by, amounts), ...reached.map((one) => thresholdEvent(holder.organizationId, one, by)));
       return { ...reservationOf(row), status: 'committed' as const, committed: amounts, endedAt: ended };
     });
     if (isNew) this.metrics.usageBooked('committed');
@@ -185,7 +193,7 @@ export class UsageMeter {
    * Gives back what was reserved. One that is released stays as it is.
    * @throws DomainError `reservation_not_found`, `reservation_over`
    */
-  async release(holder: UsageHolder, id: string): Promise<Reservation> {
+  async release(holder: UsageHolder, id: string, by: Booking['by']): Promise<Reservation> {
     let isNew = false;
     const released = await this.dataSource.transaction(async (manager) => {
       const row = await this.rowOf(manager, holder, id, 'FOR UPDATE');
@@ -193,9 +201,10 @@ export class UsageMeter {
       if (row.status === 'released' || row.status === 'expired') return reservationOf(row);
       if (row.status !== 'reserved') throw reservationOver(row.status);
       isNew = true;
-      await this.counters.change(manager, holder.organizationId, givingBack(row.taken));
+      const changed = await this.counters.change(manager, holder.organizationId, givingBack(row.taken));
       const ended = nowDate();
       await manager.query(`UPDATE usage_reservations SET status = 'released', ended_at = $2 WHERE id = $1`, [id, ended]);
+      await this.audit.recordIn(manager, releasedEvent(recorded(row, changed.counters), by));
       return { ...reservationOf(row), status: 'released' as const, endedAt: ended };
     });
     if (isNew) this.metrics.usageBooked('released');
@@ -204,12 +213,14 @@ export class UsageMeter {
 
   /** Releases reservations whose time has come, up to so many, and answers how many. */
   async expire(manager: EntityManager, limit: number): Promise<number> {
-    const rows = await manager.query<(Pick<ReservationRow, 'id' | 'taken'> & { organization_id: string })[]>(
-      `SELECT id, organization_id, taken FROM usage_reservations WHERE status = 'reserved' AND expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED`, [nowDate(), limit]);
+    const rows = await manager.query<ReservationRow[]>(
+      `SELECT ${COLUMNS} FROM usage_reservations WHERE status = 'reserved' AND expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED`, [nowDate(), limit]);
     if (rows.length === 0) return 0;
     // Of all organizations at once: keys name their subject, and a counter that is there keeps its organization.
-    await this.counters.change(manager, rows[0]!.organization_id, rows.flatMap(({ taken }) => givingBack(taken)));
+    const { counters } = await this.counters.change(manager, rows[0]!.organization_id, rows.flatMap(({ taken }) => givingBack(taken)));
     await manager.query(`UPDATE usage_reservations SET status = 'expired', ended_at = $2 WHERE id = ANY ($1)`, [rows.map(({ id }) => id), nowDate()]);
+    const byKey = new Map(counters.map((counter) => [counter.key, counter]));
+    await this.audit.recordIn(manager, ...rows.map((row) => expiredEvent(recorded(row, boundsOf(row, byKey)))));
     for (let index = 0; index < rows.length; index += 1) this.metrics.usageBooked('expired');
     return rows.length;
   }
@@ -260,6 +271,15 @@ function reservationOf(row: ReservationRow): Reservation {
     committed: row.committed_requests === null ? null : { requests: row.committed_requests, costMicros: Number(row.committed_cost_micros) },
     createdAt: row.created_at, expiresAt: row.expires_at, endedAt: row.ended_at,
   };
+}
+
+function recorded(row: ReservationRow, bounds: readonly ChangedCounter[]): RecordedReservation {
+  return { ...reservationOf(row), organizationId: row.organization_id, standsBehind: row.stands_behind, bounds };
+}
+
+/** Of one reservation among several that changed counters together. */
+function boundsOf({ taken }: ReservationRow, counters: ReadonlyMap<string, ChangedCounter>): ChangedCounter[] {
+  return taken.map(({ key }) => counters.get(key)!);
 }
 
 /** The answer to the request that made it, whatever became of it since. What was used at once has no end to wait for. */

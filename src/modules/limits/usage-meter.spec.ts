@@ -12,6 +12,7 @@ import { UsageCounters } from './usage-counters.service.js';
 import { UsageMeter, type Booking, type Reservation } from './usage-meter.service.js';
 
 const FREE: Bounds = { requestsPerHour: null, costBudgetMicros: null, costPeriod: 'lifetime', allowedActions: null };
+const BY = { actor: { kind: 'client' as const, id: 'gateway' } };
 const START = Date.parse('2026-11-30T23:50:00Z');
 
 let database: ThrowawayDatabase;
@@ -109,7 +110,7 @@ describe('the meter', () => {
         } else {
           const reservation = open[one.which % Math.max(1, open.length)];
           if (!reservation) continue;
-          if (one.kind === 'release') outcome = await codeOf(meter.release(place.holder, reservation.id));
+          if (one.kind === 'release') outcome = await codeOf(meter.release(place.holder, reservation.id, BY));
           else outcome = await codeOf(meter.commit(place.holder, reservation.id, { requests: one.requests, costMicros: one.cost }, { actor: { kind: 'client' } }));
         }
         const after = await counters(place);
@@ -175,7 +176,7 @@ describe('the meter', () => {
     // A second time the same is no news, and something else is refused.
     await expect(meter.commit(place.holder, first!.id, { costMicros: 6 }, by)).resolves.toMatchObject({ committed: { requests: 1, costMicros: 6 } });
     await expect(meter.commit(place.holder, first!.id, { costMicros: 5 }, by)).rejects.toMatchObject({ code: 'reservation_over' });
-    await expect(meter.release(place.holder, first!.id)).rejects.toMatchObject({ code: 'reservation_over' });
+    await expect(meter.release(place.holder, first!.id, BY)).rejects.toMatchObject({ code: 'reservation_over' });
     expect(await counters(place)).toMatchObject([{ reserved: 0, committed: 7 }]);
   });
 
@@ -214,13 +215,67 @@ describe('the meter', () => {
     await expect(place.book(5, 0, { idempotency: refused })).resolves.toMatchObject({ status: 'committed' });
   });
 
+  it('records what became of each reservation, once, with the limits that it counts against and what is taken of them', async () => {
+    const place = await newPlace();
+    const [agentId, other] = place.agents;
+    await place.limit('agent', agentId!, { costBudgetMicros: 1000, costPeriod: 'month' });
+    await place.limit('task', place.task, { requestsPerHour: 50 });
+    const told = async () => (await auditTrail(database.dataSource)).filter((event) => event['organization_id'] === place.organizationId && String(event['type']).startsWith('usage.'));
+    const tokenId = newId() as string;
+    const about = { agentId: agentId!, tokenId, taskId: place.task };
+    const reserve = (key: string, requests = 2, cost = 30) => place.book(requests, cost, { agents: [agentId!, other!], holdSeconds: 60, idempotency: { key, request: {} }, about, by: BY });
+    const [first, second, third] = [(await reserve('1'))!, (await reserve('2'))!, (await reserve('3'))!];
+    for (const key of ['1', '2', '3']) await reserve(key);
+    for (const _again of [1, 2]) {
+      await meter.commit(place.holder, first.id, { requests: 3, costMicros: 10 }, BY);
+      await meter.release(place.holder, second.id, BY);
+    }
+    await expect(meter.commit(place.holder, third.id, { costMicros: 5000 }, BY)).rejects.toMatchObject({ code: 'limit_exhausted' });
+    clock += 61_000;
+    await expireAll();
+    await expireAll();
+    await meter.release(place.holder, third.id, BY);
+    const budget = { subject: { kind: 'agent', id: agentId }, limit: 'cost_budget_usd', period: 'month', window_start: '2026-11-01T00:00:00.000Z', bound: 1000 };
+    const rate = { subject: { kind: 'task', id: place.task }, limit: 'requests_per_hour', period: 'hour', window_start: '2026-11-30T23:00:00.000Z', bound: 50 };
+    const event = (type: string, id: string, details: object, taken: readonly [cost: number, requests: number], by: object = { kind: 'client', id: 'gateway' }) => ({
+      type, outcome: 'success', organization_id: place.organizationId, actor: by, target: { kind: 'reservation', id }, task_id: place.task,
+      details: {
+        agent_id: agentId, checked_token_id: tokenId, delegation_ids: [], requests: 2, cost_micros: 30, ...details,
+        bounds: expect.toSatisfy((bounds: object[]) => { expect(bounds).toHaveLength(2); expect(bounds).toEqual(expect.arrayContaining([{ ...budget, taken: taken[0] }, { ...rate, taken: taken[1] }])); return true; }),
+      },
+    });
+    const expiry = { expires_at: first.expiresAt!.toISOString() };
+    expect(await told()).toEqual([
+      event('usage.reserved', first.id, expiry, [30, 2]), event('usage.reserved', second.id, expiry, [60, 4]), event('usage.reserved', third.id, expiry, [90, 6]),
+      event('usage.committed', first.id, { requests: 3, cost_micros: 10, reserved_requests: 2, reserved_cost_micros: 30 }, [70, 7]),
+      event('usage.released', second.id, {}, [40, 5]), event('usage.expired', third.id, {}, [10, 3], { kind: 'system' }),
+    ].map((one) => expect.objectContaining(one)));
+  });
+
+  it('reserves nothing that cannot be recorded', async () => {
+    const place = await newPlace();
+    await place.limit('agent', place.agents[0]!, { costBudgetMicros: 10 });
+    const held = (await place.book(1, 4, { holdSeconds: 60 }))!;
+    const before = await counters(place);
+    await database.dataSource.query(`ALTER TABLE audit_heads RENAME TO away`);
+    try {
+      await expect(place.book(1, 1, { holdSeconds: 60 })).rejects.toThrow();
+      await expect(meter.commit(place.holder, held.id, {}, BY)).rejects.toThrow();
+      await expect(meter.release(place.holder, held.id, BY)).rejects.toThrow();
+    } finally {
+      await database.dataSource.query(`ALTER TABLE away RENAME TO audit_heads`);
+    }
+    expect(await counters(place)).toEqual(before);
+    expect(await meter.find(place.holder, held.id)).toMatchObject({ status: 'reserved' });
+  });
+
   it('tells of each threshold once in a window, whoever reaches it', async () => {
     const place = await newPlace();
     await place.limit('agent', place.agents[0]!, { requestsPerHour: 10 });
-    const told = async () => (await auditTrail(database.dataSource)).filter((event) => event['organization_id'] === place.organizationId).map((event) => (event['details'] as { threshold: number }).threshold);
+    const told = async () => (await auditTrail(database.dataSource)).filter((event) => event['organization_id'] === place.organizationId && event['type'] === 'limit.threshold_reached').map((event) => (event['details'] as { threshold: number }).threshold);
     const reserved = await place.book(5, 0, { holdSeconds: 60 });
     expect(await told()).toEqual([50]);
-    await meter.release(place.holder, reserved!.id);
+    await meter.release(place.holder, reserved!.id, BY);
     await Promise.all(Array.from({ length: 8 }, () => place.book(1, 0)));
     expect(await told()).toEqual([50, 80]);
     await place.book(2, 0);

@@ -1,15 +1,13 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource } from 'typeorm';
 import type { JsonValue } from '../../kernel/canonical-json.js';
 import { isId } from '../../kernel/ids.js';
 import type { Caller } from '../../platform/http/caller.js';
 import { doneBy } from '../audit/audit-event.js';
-import { actorsOf, type ActorChain } from '../delegation/delegation-chain.js';
 import type { Amounts } from '../limits/bounds.js';
 import type { StandsBehind } from '../limits/limits.service.js';
 import { UsageMeter, type Reservation } from '../limits/usage-meter.service.js';
 import type { LedgerToken } from '../tokens/ledger-token.entity.js';
-import { tokensById } from '../tokens/token-liveness.js';
+import { standsBehind, TokenChain } from '../tokens/token-chain.service.js';
 
 /** What is used with a token. */
 export interface TokenUse extends Amounts {
@@ -21,21 +19,10 @@ export interface TokenUse extends Amounts {
   readonly idempotency?: { readonly key: string; readonly request: JsonValue };
 }
 
-interface LinkRow {
-  readonly client_id: string;
-  readonly agent_id: string | null;
-  readonly delegation_grant_id: string | null;
-  readonly task_id: string;
-  readonly parent_task_id: string | null;
-  readonly act: ActorChain | null;
-}
-
-const LINKS = `SELECT t.client_id, t.agent_id, t.delegation_grant_id, t.task_id, t.parent_task_id, t.act FROM ${tokensById('unnest($1::uuid[])', 't')}`;
-
 /** Meters what is used with a token, for everybody above it. */
 @Injectable()
 export class TokenUsage {
-  constructor(private readonly dataSource: DataSource, private readonly meter: UsageMeter) {}
+  constructor(private readonly chain: TokenChain, private readonly meter: UsageMeter) {}
 
   /**
    * @returns as `UsageMeter.book`
@@ -48,18 +35,9 @@ export class TokenUsage {
     });
   }
 
-  /**
-   * Its client and whom it speaks for, those who acted one after another, the delegations and the tasks: its own, and those of each
-   * token that it descends from. There are as many as the depth of chains and the length of lineages allow.
-   */
+  /** The client of a token that it descends from may be no agent, and have an id of another kind. */
   private async behind({ id, ancestors, organizationId }: LedgerToken): Promise<StandsBehind> {
-    const links = await this.dataSource.query<LinkRow[]>(LINKS, [[id, ...ancestors ?? []]]);
-    const ids = (found: (string | null)[]) => [...new Set(found)].filter((one) => isId(one));
-    return {
-      organizationId,
-      agentIds: ids(links.flatMap(({ client_id, agent_id, act }) => [client_id, agent_id, ...actorsOf(act ?? undefined)])),
-      delegationIds: ids(links.map(({ delegation_grant_id }) => delegation_grant_id)),
-      taskIds: ids(links.flatMap(({ task_id, parent_task_id }) => [task_id, parent_task_id])),
-    };
+    const behind = standsBehind(organizationId, await this.chain.links([...ancestors ?? [], id]));
+    return { ...behind, agentIds: behind.agentIds.filter((one) => isId(one)) };
   }
 }

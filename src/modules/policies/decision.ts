@@ -51,4 +51,6 @@ export interface Decision {
   readonly reason: DecisionReason;
   /** Of the set of policies that was asked. */
   readonly version: string;
+  /** Nothing was decided, since the database did not answer: whoever asks again may get an answer. Only of `policies_unavailable`. */
+  readonly isUndecided?: true;
 }

@@ -1,6 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { newId, type Id, type OrganizationId } from '../../kernel/ids.js';
 import type { ScopeGraph } from '../../kernel/scope-graph.js';
+import { isDatabaseUnavailable } from '../../platform/database/database-unavailable.js';
 import { Sparingly } from '../../platform/logging/sparingly.js';
 import { ScopesService } from '../scopes/scopes.service.js';
 import type { Decision, DecisionRequest } from './decision.js';
@@ -42,14 +43,16 @@ export class PolicyDecisions {
 
   /** Decides by the policies as they are at most a second ago. It never rejects, and what it answers with does not throw. */
   private async deciderOf(organizationId: OrganizationId): Promise<(request: DecisionRequest) => Decision> {
+    let isUndecided: true | undefined;
     try {
       const set = this.sets.peek(organizationId) ?? await this.sets.of(organizationId);
       const graph = this.scopes.peekGraph(organizationId) ?? await this.scopes.graphOf(organizationId);
       if (set) return (request) => this.decideBy(set, graph, request);
     } catch (error) {
       this.report(error);
+      if (isDatabaseUnavailable(error)) isUndecided = true;
     }
-    return () => ({ id: newId<DecisionId>(), isAllowed: false, policies: [], reason: 'policies_unavailable', version: 'none' });
+    return () => ({ id: newId<DecisionId>(), isAllowed: false, policies: [], reason: 'policies_unavailable', version: 'none', ...(isUndecided && { isUndecided }) });
   }
 
   private decideBy(set: PolicySet, graph: ScopeGraph, request: DecisionRequest): Decision {

@@ -5,6 +5,8 @@ import { loggedEvent, type LoggedEvent, type LogRow } from '../audit/logged-even
 import { TokenEndings, type EndedToken } from '../tokens/token-endings.service.js';
 import { MOST_TOKENS, securityEvents, signalsOf, SIGNALLED_TYPES, type Signal } from './signal-events.js';
 import { SignalQueue } from './signal-queue.service.js';
+import { SignalSubjects } from './signal-subjects.service.js';
+import { isLeftOut, type SubjectChoice } from './stream-subjects.js';
 
 /** How much of the log one transaction goes through, and how many events of it that mean something. */
 const BATCH = 5000;
@@ -20,6 +22,9 @@ interface OpenStream {
   readonly organizationId: string;
   readonly eventsRequested: string[] | null;
   readonly firstSequence: string;
+  /** Did its receiver take subjects off it? */
+  readonly hasChoices: boolean;
+  choices?: Promise<readonly SubjectChoice[]>;
 }
 
 /** Whether anybody is told anything, and whether there is something that was not looked at. */
@@ -38,7 +43,13 @@ export class SignalReader {
   /** How long it may take to find out what ended with one event: less than the database, and we, have patience for a statement. */
   patienceMs: number;
 
-  constructor(private readonly dataSource: DataSource, private readonly endings: TokenEndings, private readonly queue: SignalQueue, private readonly config: Config) {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly endings: TokenEndings,
+    private readonly queue: SignalQueue,
+    private readonly subjects: SignalSubjects,
+    private readonly config: Config,
+  ) {
     this.patienceMs = Math.ceil(config.databaseTimeoutMs * 0.6);
   }
 
@@ -58,7 +69,8 @@ export class SignalReader {
       `SELECT r.sequence, h.size FROM audit_readers r, audit_heads h WHERE r.reader = 'signals' AND h.log = 'main' FOR UPDATE OF r SKIP LOCKED`);
     if (!reader) return false;
     const streams = await manager.query<OpenStream[]>(
-      `SELECT s.id, s.organization_id AS "organizationId", s.events_requested AS "eventsRequested", s.first_sequence AS "firstSequence"
+      `SELECT s.id, s.organization_id AS "organizationId", s.events_requested AS "eventsRequested", s.first_sequence AS "firstSequence",
+         EXISTS (SELECT FROM signal_subjects o WHERE o.stream_id = s.id) AS "hasChoices"
        FROM signal_streams s JOIN clients c ON c.id = s.client_id WHERE s.status <> 'disabled' AND c.status <> 'deactivated' ORDER BY s.id`);
     if (streams.length === 0) return false;
     const [stood, size] = [Number(reader.sequence), Number(reader.size)];
@@ -91,10 +103,17 @@ export class SignalReader {
         const isAtHome = stream.organizationId === event.organization_id;
         const ids = perOrganization.get(stream.organizationId) ?? [];
         if (!isAtHome && ids.length === 0) continue;
-        const claims = securityEvents(signal, event, this.config.issuer, isAtHome, ended && { ids, areAll: ended.areAll });
+        const choices = await this.choicesOf(manager, stream);
+        const claims = securityEvents(signal, event, this.config.issuer, isAtHome, ended && { ids, areAll: ended.areAll }).filter(({ sub_id: subject }) => !isLeftOut(choices, subject, event.sequence));
         if (claims.length > 0) await this.queue.append(manager, stream, claims);
       }
     }
+  }
+
+  /** Read once in a batch. */
+  private choicesOf(manager: EntityManager, stream: OpenStream): Promise<readonly SubjectChoice[]> | readonly SubjectChoice[] {
+    if (!stream.hasChoices) return [];
+    return stream.choices ??= this.subjects.of(manager, stream.id);
   }
 
   /** Which tokens ended, and whether these are all. What takes too long to find out is told without them: nothing else must wait for it. */

@@ -152,7 +152,8 @@ export class SignalStreams {
     });
   }
 
-  private async changing(caller: Caller, id: string, change: (manager: EntityManager, stream: SignalStream) => Promise<void>): Promise<SignalStream> {
+  /** Whatever changes about a stream of the caller's: one change at a time. @throws DomainError `signal_stream_not_found` */
+  async changing(caller: Caller, id: string, change: (manager: EntityManager, stream: SignalStream) => Promise<void>): Promise<SignalStream> {
     return this.dataSource.transaction(async (manager) => {
       const stream = isId(id)
         ? await manager.findOne(SignalStream, { where: { ...within(caller), id: id as SignalStreamId }, lock: { mode: 'pessimistic_write' } }) : null;
@@ -197,7 +198,7 @@ function within({ kind, organizationId, clientId }: Caller): FindOptionsWhere<Si
 }
 
 /** The number that the next event of the audit log will have. */
-async function endOfLog(manager: EntityManager): Promise<string> {
+export async function endOfLog(manager: EntityManager): Promise<string> {
   const [head] = await manager.query<{ size: string }[]>(`SELECT size FROM audit_heads WHERE log = 'main'`);
   return head!.size;
 }

@@ -7,9 +7,11 @@ import { CurrentCaller, type Caller } from '../../platform/http/caller.js';
 import { SignalPoll } from './signal-poll.service.js';
 import { SignalQueue } from './signal-queue.service.js';
 import { SignalStreams, type Delivery } from './signal-streams.service.js';
+import { SignalSubjects } from './signal-subjects.service.js';
+import { SUBJECT_MEMBERS } from './stream-subjects.js';
 import { setErrorsIn } from './set-errors.js';
 import {
-  ChangeStatusDto, ChangeStreamDto, CreateStreamDto, NamedStreamQuery, POLL, PolledDto, PollStreamDto, pollUrl, PUSH, SsfConfigurationDto, StreamDto, StreamQuery, StreamStatusDto,
+  AddSubjectDto, ChangeStatusDto, ChangeStreamDto, CreateStreamDto, NamedStreamQuery, POLL, PolledDto, PollStreamDto, pollUrl, PUSH, RemoveSubjectDto, SsfConfigurationDto, StreamDto, StreamQuery, StreamStatusDto,
   VerifyStreamDto, type DeliveryDto,
 } from './signals.dto.js';
 import { transmitterDecides } from './signals.errors.js';
@@ -22,14 +24,20 @@ const CONFIGURATION_MAX_AGE = 3600;
  * OpenID Shared Signals Framework 1.0: whoever accepts tokens of this server is told that they ended.
  *
  * 1. `/.well-known/ssf-configuration` says where (section 7).
- * 2. A receiver makes a stream, sees it, changes and ends it, pauses it and goes on, and has it verified (section 8.1).
+ * 2. A receiver makes a stream, sees it, changes and ends it, pauses it and goes on, and has it verified; it takes subjects off it and puts them back (section 8.1).
  * 3. Events are pushed to it (RFC 8935, `SignalPush`), or it polls them here (RFC 8936).
  */
 @ApiTags('signals')
 @ApiExtraModels(StreamDto)
 @Controller()
 export class SignalsController {
-  constructor(private readonly streams: SignalStreams, private readonly queue: SignalQueue, private readonly polling: SignalPoll, private readonly config: Config) {}
+  constructor(
+    private readonly streams: SignalStreams,
+    private readonly subjects: SignalSubjects,
+    private readonly queue: SignalQueue,
+    private readonly polling: SignalPoll,
+    private readonly config: Config,
+  ) {}
 
   /** Says where streams of security events are made (OpenID Shared Signals 1.0). */
   @Get('.well-known/ssf-configuration')
@@ -39,8 +47,9 @@ export class SignalsController {
     reply.header('cache-control', `public, max-age=${CONFIGURATION_MAX_AGE}`);
     return {
       spec_version: '1_0', issuer, jwks_uri: `${issuer}/api/.well-known/jwks.json`, delivery_methods_supported: [PUSH, POLL],
-      configuration_endpoint: `${issuer}/${BASE}/streams`, status_endpoint: `${issuer}/${BASE}/status`, verification_endpoint: `${issuer}/${BASE}/verify`,
-      critical_subject_members: ['user', 'application', 'session', 'tenant'], authorization_schemes: [{ spec_urn: 'urn:ietf:rfc:6749' }], default_subjects: 'ALL',
+      configuration_endpoint: `${issuer}/${BASE}/streams`, status_endpoint: `${issuer}/${BASE}/status`,
+      add_subject_endpoint: `${issuer}/${BASE}/subjects/add`, remove_subject_endpoint: `${issuer}/${BASE}/subjects/remove`, verification_endpoint: `${issuer}/${BASE}/verify`,
+      critical_subject_members: [...SUBJECT_MEMBERS], authorization_schemes: [{ spec_urn: 'urn:ietf:rfc:6749' }], default_subjects: 'ALL',
     };
   }
 
@@ -103,6 +112,22 @@ export class SignalsController {
   async setStatus(@CurrentCaller() caller: Caller, @Body() { stream_id: id, status, reason }: ChangeStatusDto): Promise<StreamStatusDto> {
     const stream = await this.streams.setStatus(caller, id, status, reason);
     return StreamStatusDto.of(stream, await this.queue.waitingOn(stream.id));
+  }
+
+  /** Puts a subject on a stream again that was taken off it. One that is on it stays there. */
+  @Post(`${BASE}/subjects/add`)
+  @HttpCode(200)
+  @Access.scopes('ssf.manage')
+  async addSubject(@CurrentCaller() caller: Caller, @Body() { stream_id: id, subject }: AddSubjectDto): Promise<void> {
+    await this.subjects.add(caller, id, subject);
+  }
+
+  /** Takes a subject off a stream: what happens to it from now on is not sent. */
+  @Post(`${BASE}/subjects/remove`)
+  @HttpCode(204)
+  @Access.scopes('ssf.manage')
+  async removeSubject(@CurrentCaller() caller: Caller, @Body() { stream_id: id, subject }: RemoveSubjectDto): Promise<void> {
+    await this.subjects.remove(caller, id, subject);
   }
 
   /** Sends a verification event on a stream. */

@@ -27,12 +27,14 @@ export class SsfConfigurationDto {
   delivery_methods_supported: string[];
   configuration_endpoint: string;
   status_endpoint: string;
+  add_subject_endpoint: string;
+  remove_subject_endpoint: string;
   verification_endpoint: string;
   /** Members of a complex subject that a receiver has to understand, or it would act on more than is meant. */
   critical_subject_members: string[];
   authorization_schemes: AuthorizationSchemeDto[];
-  /** A stream brings what concerns anybody in the organization; subjects are not added one by one. */
-  default_subjects: string;
+  /** A new stream brings what concerns anybody in the organization; subjects are taken off it, and put back. */
+  default_subjects: 'ALL';
 }
 
 /** How events get to the receiver. */
@@ -182,6 +184,27 @@ export class VerifyStreamDto {
   /** Comes back in the verification event. */
   @IsOmittable() @IsString() @MaxLength(2048)
   state?: string;
+}
+
+/** Section 8.1.3.3 of Shared Signals 1.0. */
+export class RemoveSubjectDto {
+  @IsString() @MaxLength(64)
+  stream_id: string;
+
+  /**
+   * A subject identifier as events have them: `iss_sub` or `jwt_id` of this issuer, or `complex` of `user`, `application`, `session` and
+   * `tenant`. A complex one takes off every event whose subject has all its members.
+   * @example { "format": "complex", "user": { "format": "iss_sub", "iss": "https://auth.example.com", "sub": "0199c3a4-6f1e-7c52-9a3d-2f6b1c8d4e50" } }
+   */
+  @IsJsonObject(4096)
+  subject: object;
+}
+
+/** Section 8.1.3.2 of Shared Signals 1.0. */
+export class AddSubjectDto extends RemoveSubjectDto {
+  /** Whether the receiver has verified the subject. Subjects are on a stream whether or not they are verified. */
+  @IsOmittable() @IsBoolean()
+  verified?: boolean;
 }
 
 /** Section 2.2 of RFC 8936. */

@@ -33,5 +33,14 @@ export const signalStreamDisabled = () =>
 export const verificationTooSoon = (seconds: number) =>
   new DomainError('throttled', 'verification_too_soon', `A stream can be verified every ${seconds} seconds.`, { retryAfterSeconds: seconds });
 
+export const invalidSubject = () =>
+  new DomainError('invalid', 'invalid_subject', 'This is no subject identifier (RFC 9493, Shared Signals 1.0 section 3): it has a format, and the members of that format, as texts of up to 512 characters.');
+
+export const subjectNotRecognized = () =>
+  new DomainError('not_found', 'subject_not_recognized', 'No event is about a subject like this: it is iss_sub or jwt_id of this issuer, or complex of user, application, session and tenant, each iss_sub or opaque.');
+
+export const tooManySubjects = (most: number) =>
+  new DomainError('forbidden', 'too_many_subjects', `Of a stream up to ${most} subjects are taken off one by one; put some back, or ask for fewer events_requested.`);
+
 export const invalidSetErrors = () =>
   new DomainError('invalid', 'invalid_set_errors', 'In setErrs each jti has an object with `err`, a code of up to 64 characters, and at most a `description`; up to 1000 of them.');

@@ -7,6 +7,7 @@ import { SignalReader } from './signal-reader.service.js';
 import { SignalRefusals } from './signal-refusals.service.js';
 import { SignalStream } from './signal-stream.entity.js';
 import { SignalStreams } from './signal-streams.service.js';
+import { SignalSubjects } from './signal-subjects.service.js';
 import { SignalTransmitter } from './signal-transmitter.service.js';
 import { SignalUpkeep } from './signal-upkeep.service.js';
 import { SignalsController } from './signals.controller.js';
@@ -15,7 +16,7 @@ import { SignalsController } from './signals.controller.js';
 @Module({
   imports: [TypeOrmModule.forFeature([SignalStream])],
   controllers: [SignalsController],
-  providers: [SignalStreams, SignalQueue, SignalReader, SignalPush, SignalPoll, SignalRefusals, SignalTransmitter, SignalUpkeep],
+  providers: [SignalStreams, SignalSubjects, SignalQueue, SignalReader, SignalPush, SignalPoll, SignalRefusals, SignalTransmitter, SignalUpkeep],
   exports: [SignalQueue],
 })
 export class SignalsModule {}

@@ -37,11 +37,13 @@ const ENDS: Readonly<Record<AuditEventType, EndingKind | 'switched' | 'place' | 
   'consent.granted': 'consent', 'consent.refused': null, 'consent.revoked': 'consent',
   'token.issued': null, 'token.refused': null, 'token.revoked': 'token',
   // Who has used up a limit gets no new token; those that there are go on.
-  'limits.changed': null, 'limit.threshold_reached': null, 'usage.reported': null,
+  'limits.changed': null, 'limit.threshold_reached': null,
+  'usage.reported': null, 'usage.reserved': null, 'usage.committed': null, 'usage.released': null, 'usage.expired': null,
   'kill_switch.used': 'switched', 'tokens.revoked': 'place',
   'key.created': null, 'key.rotated': null, 'key.retired': null, 'key.revoked': 'place',
   'audit_key.created': null, 'audit_log.exported': null, 'audit_log.pruned': null, 'audit_log.damaged': null,
   'signal_stream.created': null, 'signal_stream.updated': null, 'signal_stream.stopped': null, 'signal_stream.deleted': null, 'signal.refused': null,
+  'signal_subject.added': null, 'signal_subject.removed': null,
   'access.refused': null, 'request.refused': null, 'request.limited': null, 'authorization.refused': null, 'introspection.refused': null, 'revocation.refused': null,
   'installation.set_up': null, 'installation.bootstrapped': null,
 };

@@ -71,7 +71,7 @@ export class ClientTokens {
     const tools = await this.tools.of({ agent, audience: resource.identifier, scopes, graph });
     const judged = await this.policies.judge({
       organizationId: client.organizationId, taker: agent ? { kind: 'agent', agent, client } : { kind: 'client', client }, grantType: request.grantType, audience: resource.identifier,
-      scopes, areScopesRequested, tools, act: request.act, task: request.taskId, place: request,
+      scopes, areScopesRequested, tools, act: request.act, task: request.taskId, place: request, parent: request.parent,
     });
     const issuedAt = epochSeconds();
     return this.issuer.issue({

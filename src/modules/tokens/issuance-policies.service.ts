@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { newId } from '../../kernel/ids.js';
 import { requestContext } from '../../platform/http/request-context.js';
 import type { AgentRecord } from '../agents/agents.service.js';
+import { AuditLog } from '../audit/audit-log.service.js';
 import type { ClientRecord } from '../clients/clients.service.js';
 import type { DelegationPath } from '../delegation/delegation-grants.service.js';
 import { PolicyDecisions, type Decision } from '../policies/policy-decisions.service.js';
@@ -11,7 +12,7 @@ import { IssuanceLimits, type LimitedIssuance } from './issuance-limits.service.
 import { requestsAbout, type TokenCircumstances, type TokenTaker } from './issuance-question.js';
 import { refusedIssuance } from './recorded-issuance.js';
 import type { DecisionFacts } from './token-record.js';
-import { policyDenied } from './tokens.errors.js';
+import { policiesUnavailable, policyDenied } from './tokens.errors.js';
 
 export type { TokenTaker } from './issuance-question.js';
 
@@ -24,9 +25,10 @@ export interface IntendedToken extends TokenCircumstances {
   readonly areScopesRequested: boolean;
   readonly tools?: readonly AssignedTool[];
   readonly areToolsRequested?: boolean;
-  /** By what the taker acts, and where among tasks: there may be limits to it. */
+  /** By what the taker acts, where among tasks, and what it descends from: there may be limits to it. */
   readonly path?: DelegationPath;
   readonly place?: LimitedIssuance['place'];
+  readonly parent?: LimitedIssuance['parent'];
 }
 
 /** What policies would say of a scope or tool. */
@@ -54,11 +56,12 @@ export class IssuancePolicies {
     private readonly scopes: ScopesService,
     private readonly tools: ToolsService,
     private readonly limits: IssuanceLimits,
+    private readonly audit: AuditLog,
   ) {}
 
   /**
    * Not for use inside a transaction.
-   * @throws DomainError `access_denied`, with the decision in its details, or with the limits of which nothing is left
+   * @throws DomainError `access_denied`, with the decision in its details, or with the limits of which nothing is left; `policies_unavailable`
    */
   async judge(intended: IntendedToken): Promise<JudgedToken> {
     const { organizationId, taker, scopes, tools = NO_TOOLS, areScopesRequested, areToolsRequested = false } = intended;
@@ -71,6 +74,7 @@ export class IssuancePolicies {
     const decidable = scopes.filter((name) => !this.scopes.isOidcScope(name));
     const decisions = await this.policies.decideAll(requestsAbout({ organizationId, taker, assignedTools: assigned, scopes: decidable, tools }, intended, { ip: requestContext()?.ip }));
     if (decisions.every(({ isAllowed }) => isAllowed)) return { scopes, tools: intended.tools?.map(({ name }) => name), decision: factsOf(decisions) };
+    if (decisions.some(({ isUndecided }) => isUndecided)) return this.refuseUndecided(intended, decisions);
     const names = [...decidable, ...tools.map(({ name }) => name)];
     const refused = [...names.keys()].filter((index) => !decisions[index]!.isAllowed);
     const refusedScopes = new Set(refused.filter((index) => index < decidable.length).map((index) => names[index]!));
@@ -87,6 +91,16 @@ export class IssuancePolicies {
       tools: intended.tools?.filter(({ name }) => !refusedTools.has(name)).map(({ name }) => name),
       decision: factsOf(decisions.filter(({ isAllowed }) => isAllowed)),
     };
+  }
+
+  /** On record here, whichever way it was asked for: elsewhere what the server cannot do now is no refusal. */
+  private refuseUndecided({ organizationId, taker, grantType, audience, scopes }: IntendedToken, decisions: readonly Decision[]): Promise<never> {
+    const error = policiesUnavailable();
+    const actor = taker.kind === 'user' ? { kind: 'user', id: taker.id } as const : { kind: 'client', id: taker.client.id } as const;
+    return this.audit.recordRefusal({
+      type: 'token.refused', organization_id: organizationId, actor, reason: error.code,
+      details: { client_id: taker.kind === 'user' ? undefined : taker.client.id, grant_type: grantType, scope: scopes.join(' '), resource: audience, decision: { ...factsOf(decisions) } },
+    }, error);
   }
 
   /**

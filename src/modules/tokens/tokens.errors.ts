@@ -83,6 +83,10 @@ export const policyDenied = (names: readonly string[], decision: { readonly id: 
   new DomainError('forbidden', 'access_denied', `No policy allows this, or one denies it: ${names.join(' ')}.`,
     { details: { refused: names, decision_id: decision.id }, record: { decision: { id: decision.id, policies: decision.policies }, asked } });
 
+/** Nobody denied it, and nobody allowed it: it may be asked for again. */
+export const policiesUnavailable = () =>
+  new DomainError('unavailable', 'policies_unavailable', 'The policies cannot be read at the moment; nothing was issued.', { retryAfterSeconds: 1 });
+
 /** @param exhausted never empty */
 export const limitsUsedUp = (exhausted: readonly Counter[]) =>
   new DomainError('forbidden', 'access_denied', `Nothing is left of ${exhausted.map(sentenceOf).join(' and of ')}.`, { details: { reasons: ['limit_exhausted'], exhausted: exhausted.map(namedLimit) } });

@@ -39,6 +39,7 @@ import { OwnConsents } from './own-consents.service.js';
 import { QuickStartController } from './quick-start.controller.js';
 import { QuickStartRegistration } from './quick-start-registration.service.js';
 import { StatusEntries } from './status-entries.service.js';
+import { TokenChain } from './token-chain.service.js';
 import { TokenCutoffs } from './token-cutoffs.service.js';
 import { TokenDirectory } from './token-directory.service.js';
 import { TokenEndings } from './token-endings.service.js';
@@ -57,11 +58,11 @@ import { TokenVerifier } from './token-verifier.service.js';
   imports: [LimitsModule, OrganizationsModule, UsersModule, ScopesModule, ResourcesModule, ClientsModule, AgentsModule, PoliciesModule, ToolsModule, DelegationModule, TasksModule, TypeOrmModule.forFeature([ConsentGrant, LedgerToken])],
   controllers: [QuickStartController, AgentTokensController, OrganizationSwitchController, ConsentsController],
   providers: [
-    TokenLedger, LedgerUpkeep, StatusEntries, TokenVerifier, TokenIssuer, TokenRevocation, TokenEndings, TokenCutoffs, TokenSweeps, TokenDirectory, TokenLineage, OnBehalf, ExchangeAuthority, GrantedTokens, IssuancePolicies, IssuanceLimits,
+    TokenLedger, LedgerUpkeep, StatusEntries, TokenVerifier, TokenIssuer, TokenRevocation, TokenEndings, TokenCutoffs, TokenSweeps, TokenDirectory, TokenLineage, OnBehalf, ExchangeAuthority, GrantedTokens, IssuancePolicies, IssuanceLimits, TokenChain,
     IssuanceReplay, TokenTools, ConsentGrants, ConsentUpkeep, OwnConsents, OwnApi,
     ClientTokens, QuickStartRegistration, AgentPasswordCheck, AgentLogin, AgentPasswordChange, TokenRenewal, AgentTokens, CallerDescription, OrganizationSwitch,
     { provide: CallerAuthenticator, useClass: AccessTokenAuthenticator },
   ],
-  exports: [TokenLedger, StatusEntries, TokenVerifier, TokenIssuer, TokenRevocation, TokenEndings, TokenCutoffs, TokenSweeps, TokenDirectory, TokenLineage, OnBehalf, ExchangeAuthority, GrantedTokens, IssuancePolicies, TokenTools, ConsentGrants, CallerAuthenticator],
+  exports: [TokenLedger, TokenChain, StatusEntries, TokenVerifier, TokenIssuer, TokenRevocation, TokenEndings, TokenCutoffs, TokenSweeps, TokenDirectory, TokenLineage, OnBehalf, ExchangeAuthority, GrantedTokens, IssuancePolicies, TokenTools, ConsentGrants, CallerAuthenticator],
 })
 export class TokensModule {}

@@ -55,7 +55,7 @@ export class Reservations {
 
   /** @throws DomainError `reservation_not_found`, `reservation_over` */
   async release(caller: Caller, id: string): Promise<Reservation> {
-    return this.meter.release(caller, id);
+    return this.meter.release(caller, id, doneBy(caller));
   }
 
   private async ownToken(caller: Caller): Promise<LedgerToken> {

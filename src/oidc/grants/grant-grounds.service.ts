@@ -9,7 +9,7 @@ import { ResourcesService, type ResolvedResource } from '../../modules/resources
 import { ScopesService } from '../../modules/scopes/scopes.service.js';
 import { lastOf } from '../../modules/tokens/delegation-facts.js';
 import { IssuancePolicies, type JudgedToken } from '../../modules/tokens/issuance-policies.service.js';
-import type { ParentToken, TaskPlace } from '../../modules/tokens/token-lineage.service.js';
+import { descentFrom, type ParentToken, type TaskPlace } from '../../modules/tokens/token-lineage.service.js';
 import { TokenTools } from '../../modules/tokens/token-tools.service.js';
 import { resolveResource } from '../resource-access.js';
 import type { Launch } from './launch.js';
@@ -67,6 +67,7 @@ export class GrantGrounds {
       organizationId: client.organizationId!, taker: agent ? { kind: 'agent', agent, client } : { kind: 'client', client }, grantType: intended.grantType, audience, scopes,
       areScopesRequested: intended.areScopesRequested, tools, areToolsRequested: requiredTools !== undefined, act: intended.act, onBehalfOf: intended.onBehalfOf,
       launchReason: launch.reason, purpose: launch.purpose ?? (path && lastOf(path).purpose) ?? undefined, task: place?.taskId ?? place?.parentTaskId, acr, path, place,
+      parent: parent && { ...descentFrom(parent), link: parent.row },
     });
   }
 }

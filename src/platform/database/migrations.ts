@@ -14,6 +14,7 @@ import { CreateLimits1765300000000 } from '../../../migrations/1765300000000-cre
 import { CreateSignals1765400000000 } from '../../../migrations/1765400000000-create-signals.js';
 import { PartitionAudit1765500000000 } from '../../../migrations/1765500000000-partition-audit.js';
 import { MakeMonthPartitions1765600000000 } from '../../../migrations/1765600000000-make-month-partitions.js';
+import { CreateSignalSubjects1765730000000 } from '../../../migrations/1765730000000-create-signal-subjects.js';
 
 /** Every migration, oldest first. A released one is never edited. */
 export const migrations = [
@@ -33,4 +34,5 @@ export const migrations = [
   CreateSignals1765400000000,
   PartitionAudit1765500000000,
   MakeMonthPartitions1765600000000,
+  CreateSignalSubjects1765730000000,
 ];
