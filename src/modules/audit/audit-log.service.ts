@@ -228,8 +228,7 @@ export class AuditLog {
     const rows = accepted.filter((entry) => entry.row).map((entry) => entry.row);
     if (rows.length > 0) await manager.query(`WITH ${given(this.companion!)} ${insertGiven(this.companion!)}`, [JSON.stringify(rows)]);
     try {
-      await manager.query(insertEvents(1), [size, ...columnsOf(accepted.map((entry) => entry.record))]);
-      await manager.query(`UPDATE audit_heads SET size = $1, frontier = $2 WHERE log = 'main'`, [next.size, next.hashes]);
+      await manager.query(APPEND, [size, next.size, next.hashes, ...columnsOf(accepted.map((entry) => entry.record))]);
     } catch (cause) {
       throw isDatabaseUnavailable(cause) ? cause : auditUnavailable(cause);
     }
@@ -256,13 +255,16 @@ function insertGiven({ name, columns }: CompanionTable): string {
 }
 
 /** @param base number of the parameter with the sequence number of the first event; `columnsOf` them in those from `columns` on */
-function insertEvents(base: number, columns = base + 1): string {
+function insertEvents(base: number, columns: number): string {
   const [id, organization, type, outcome, time, task, leaf, bodies] = Array.from({ length: 8 }, (_, at) => `$${columns + at}`);
   return `INSERT INTO audit_events (sequence, event_id, organization_id, type, outcome, occurred_at, task_id, leaf_hash, body)
   SELECT $${base}::bigint + position - 1, event_id, organization_id, type, outcome, occurred_at, task_id, decode(leaf_hash, 'base64'), body
   FROM unnest(${id}::uuid[], ${organization}::uuid[], ${type}::text[], ${outcome}::text[], ${time}::timestamptz[], ${task}::uuid[], ${leaf}::text[], string_to_array(${bodies}, E'\\n'))
     WITH ORDINALITY AS event (event_id, organization_id, type, outcome, occurred_at, task_id, leaf_hash, body, position)`;
 }
+
+/** In one question: everybody else who writes waits for its answer. */
+const APPEND = `WITH moved AS (UPDATE audit_heads SET size = $2, frontier = $3 WHERE log = 'main') ${insertEvents(1, 4)}`;
 
 /** The statement leaves at the end of this turn: the database has it by the next one. */
 async function doMeanwhile(batch: readonly Entry[]): Promise<void> {
