@@ -4,15 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { bootstrapToken, call } from '../support/api.js';
-import { startServer, type TestServer } from '../support/server.js';
+import { startApplication, type TestApplication } from '../support/application.js';
 
 const run = promisify(execFile);
 const folder = mkdtempSync(join(tmpdir(), 'legate-command-'));
 const at = (name: string) => join(folder, name);
-let server: TestServer;
+let server: TestApplication;
 
 beforeAll(async () => {
-  server = await startServer();
+  server = await startApplication();
   writeFileSync(at('secret'), `${server.clientSecret}\n`);
   writeFileSync(at('wrong'), `it's the wrong one: 100%!`);
 });

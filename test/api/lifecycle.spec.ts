@@ -1,6 +1,7 @@
 import { call, post, type Answer } from '../support/api.js';
+import { startApplication, type TestApplication } from '../support/application.js';
 import { addPerson, signIn } from '../support/people.js';
-import { ADMIN, startServer, type TestServer } from '../support/server.js';
+import { ADMIN } from '../support/server.js';
 
 interface Kind {
   /** Where it is made, and what of. */
@@ -53,12 +54,12 @@ const KINDS: Readonly<Record<string, Kind>> = {
   },
 };
 
-let server: TestServer;
+let server: TestApplication;
 let token: string;
 let index = 0;
 
 beforeAll(async () => {
-  server = await startServer();
+  server = await startApplication();
   token = (await signIn(server, ADMIN)).accessToken;
 });
 

@@ -1,13 +1,13 @@
 import { bootstrapToken, call, type Answer } from '../support/api.js';
+import { startApplication, type TestApplication } from '../support/application.js';
 import { addPerson, signIn } from '../support/people.js';
-import { startServer, type TestServer } from '../support/server.js';
 
 describe('tools over the REST API', () => {
-  let server: TestServer;
+  let server: TestApplication;
   let admin: string;
 
   beforeAll(async () => {
-    server = await startServer();
+    server = await startApplication();
     admin = await bootstrapToken(server);
   });
   afterAll(() => server.stop());

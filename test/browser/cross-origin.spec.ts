@@ -1,18 +1,19 @@
 import type { Page } from 'playwright-core';
 import * as client from 'openid-client';
+import { startApplication, type TestApplication } from '../support/application.js';
 import { describeInChromium, PATIENCE } from '../support/chromium.js';
 import { startClientSite, type ClientSite } from '../support/client-site.js';
 import { registerClient } from '../support/clients.js';
-import { ADMIN, startServer, type TestServer } from '../support/server.js';
+import { ADMIN } from '../support/server.js';
 
 describeInChromium('an application that runs in the browser, on an origin of its own', (browser) => {
-  let server: TestServer;
+  let server: TestApplication;
   let site: ClientSite;
   let stranger: ClientSite;
   let config: client.Configuration;
 
   beforeAll(async () => {
-    [server, site, stranger] = await Promise.all([startServer(), startClientSite(), startClientSite()]);
+    [server, site, stranger] = await Promise.all([startApplication(), startClientSite(), startClientSite()]);
     const { clientId } = await registerClient(server, {
       grant_types: ['authorization_code', 'refresh_token'], redirect_uris: [site.callback], token_endpoint_auth_method: 'none', scopes: ['openid', 'email', 'agents:read'],
     });

@@ -1,20 +1,21 @@
 import type { Page } from 'playwright-core';
 import * as client from 'openid-client';
 import { bootstrapToken, call } from '../support/api.js';
+import { startApplication, type TestApplication } from '../support/application.js';
 import { describeInChromium, PATIENCE } from '../support/chromium.js';
 import { startClientSite, type ClientSite } from '../support/client-site.js';
 import { registerClient } from '../support/clients.js';
-import { ADMIN, startServer, type TestServer } from '../support/server.js';
+import { ADMIN } from '../support/server.js';
 
 const WITHOUT_SCRIPT = { javaScriptEnabled: false };
 
 describeInChromium('signing in with a browser that runs no script', (browser) => {
-  let server: TestServer;
+  let server: TestApplication;
   let site: ClientSite;
   let config: client.Configuration;
 
   beforeAll(async () => {
-    [server, site] = await Promise.all([startServer(), startClientSite()]);
+    [server, site] = await Promise.all([startApplication(), startClientSite()]);
     const { clientId, clientSecret } = await registerClient(server, {
       client_name: 'Umbrella reminder', grant_types: ['authorization_code', 'refresh_token'], redirect_uris: [site.callback], post_logout_redirect_uris: [`${site.origin}/bye`],
       scopes: ['openid', 'profile', 'email', 'offline_access', 'agents:read'],

@@ -1,19 +1,20 @@
 import { createHash, randomBytes } from 'node:crypto';
 import * as client from 'openid-client';
 import { call, introspect, post } from '../support/api.js';
+import { startApplication, type TestApplication } from '../support/application.js';
 import { FormBrowser } from '../support/browser.js';
 import { CALLBACK, registerClient, WEB_CLIENT } from '../support/clients.js';
-import { ADMIN, startServer, type TestServer } from '../support/server.js';
+import { ADMIN } from '../support/server.js';
 
 const insecure = { execute: [client.allowInsecureRequests] };
 
 describe('the authorization code flow (RFC 6749 section 4.1, RFC 7636, OpenID Connect Core)', () => {
-  let server: TestServer;
+  let server: TestApplication;
   let config: client.Configuration;
   let registered: { clientId: string; clientSecret?: string };
 
   beforeAll(async () => {
-    server = await startServer();
+    server = await startApplication();
     registered = await registerClient(server, WEB_CLIENT);
     config = await client.discovery(new URL(server.issuer), registered.clientId, registered.clientSecret, client.ClientSecretBasic(registered.clientSecret), insecure);
   });

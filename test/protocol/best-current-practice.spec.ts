@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { request as send, type IncomingHttpHeaders } from 'node:http';
 import { bootstrapToken, call, introspect, post } from '../support/api.js';
+import { startApplication, type TestApplication } from '../support/application.js';
 import { FormBrowser } from '../support/browser.js';
 import { CALLBACK, registerClient, WEB_CLIENT } from '../support/clients.js';
 import { addPerson, signIn as signInToServer, type Credentials } from '../support/people.js';
@@ -9,11 +10,11 @@ import { ADMIN, startServer, type TestServer } from '../support/server.js';
 const GOODBYE = 'http://127.0.0.1:49152/goodbye';
 
 describe('the best current practice of OAuth security (RFC 9700)', () => {
-  let server: TestServer;
+  let server: TestApplication;
   let basic: [string, string];
 
   beforeAll(async () => {
-    server = await startServer();
+    server = await startApplication();
     const { clientId, clientSecret } = await registerClient(server, { ...WEB_CLIENT, post_logout_redirect_uris: [GOODBYE] });
     basic = [clientId, clientSecret!];
   });

@@ -1,15 +1,15 @@
 import * as jose from 'jose';
 import * as oauth from 'oauth4webapi';
 import { bootstrapToken, call, introspect, post } from '../support/api.js';
+import { startApplication, type TestApplication } from '../support/application.js';
 import { MACHINE_CLIENT, registerAgent, registerClient } from '../support/clients.js';
-import { startServer, type TestServer } from '../support/server.js';
 
 describe('the client credentials grant (RFC 6749 section 4.4)', () => {
-  let server: TestServer;
+  let server: TestApplication;
   let as: oauth.AuthorizationServer;
 
   beforeAll(async () => {
-    server = await startServer();
+    server = await startApplication();
     as = await oauth.discoveryRequest(new URL(server.issuer), { [oauth.allowInsecureRequests]: true })
       .then((response) => oauth.processDiscoveryResponse(new URL(server.issuer), response));
   });

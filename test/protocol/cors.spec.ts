@@ -1,16 +1,16 @@
 import { call, post } from '../support/api.js';
+import { startApplication, type TestApplication } from '../support/application.js';
 import { registerClient } from '../support/clients.js';
-import { startServer, type TestServer } from '../support/server.js';
 
 const APP = 'https://app.example';
 const OTHER = 'https://other.example';
 
 describe('scripts of other origins', () => {
-  let server: TestServer;
+  let server: TestApplication;
   let spa: string;
 
   beforeAll(async () => {
-    server = await startServer();
+    server = await startApplication();
     const { clientId } = await registerClient(server, {
       grant_types: ['authorization_code', 'refresh_token'], redirect_uris: [`${APP}/callback`], scopes: ['openid', 'agents:read'], token_endpoint_auth_method: 'none',
     });

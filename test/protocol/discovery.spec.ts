@@ -2,14 +2,14 @@ import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
 import { allowInsecureRequests, discoveryRequest, processDiscoveryResponse } from 'oauth4webapi';
 import { call } from '../support/api.js';
-import { startServer, type TestServer } from '../support/server.js';
+import { startApplication, type TestApplication } from '../support/application.js';
 
 const PATHS = ['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server', '/api/.well-known/openid-configuration', '/api/discovery'];
 
 describe('discovery (RFC 8414, OpenID Connect Discovery)', () => {
-  let server: TestServer;
+  let server: TestApplication;
 
-  beforeAll(async () => { server = await startServer(); });
+  beforeAll(async () => { server = await startApplication(); });
   afterAll(() => server.stop());
 
   it.each(['oidc', 'oauth2'] as const)('is accepted by oauth4webapi as %s', async (algorithm) => {

@@ -3,12 +3,12 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, type JWK } from 'jose';
 import { post } from '../support/api.js';
+import { startApplication, type TestApplication } from '../support/application.js';
 import { clientAssertion, presenting, type KeyClient } from '../support/assertions.js';
 import { registerClient } from '../support/clients.js';
-import { startServer, type TestServer } from '../support/server.js';
 
 describe('the keys that a client serves itself (jwks_uri)', () => {
-  let server: TestServer;
+  let server: TestApplication;
   let site: Server;
   let origin: string;
   let pair: Awaited<ReturnType<typeof generateKeyPair>>;
@@ -17,7 +17,7 @@ describe('the keys that a client serves itself (jwks_uri)', () => {
   const pages = new Map<string, RequestListener>();
 
   beforeAll(async () => {
-    server = await startServer();
+    server = await startApplication();
     pair = await generateKeyPair('ES256', { extractable: true });
     jwk = { ...await exportJWK(pair.publicKey), alg: 'ES256', use: 'sig', kid: 'one' };
     site = createServer((request, response) => {

@@ -2,18 +2,18 @@ import { createHash } from 'node:crypto';
 import { exportJWK, exportSPKI, generateKeyPair, importJWK, type CryptoKey } from 'jose';
 import * as client from 'openid-client';
 import { introspect, post } from '../support/api.js';
+import { startApplication, type TestApplication } from '../support/application.js';
 import { clientAssertion, presenting, registerKeyClient, type KeyClient } from '../support/assertions.js';
-import { startServer, type TestServer } from '../support/server.js';
 
 const DAY = 86_400;
 const now = () => Math.floor(Date.now() / 1000);
 
 describe('clients that prove themselves with a key (RFC 7523 section 2.2)', () => {
-  let server: TestServer;
+  let server: TestApplication;
   let registered: KeyClient;
 
   beforeAll(async () => {
-    server = await startServer();
+    server = await startApplication();
     registered = await registerKeyClient(server);
   });
   afterAll(() => server.stop());

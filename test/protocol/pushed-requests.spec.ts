@@ -1,11 +1,15 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { post } from '../support/api.js';
+import { startApplication, type TestApplication } from '../support/application.js';
 import { FormBrowser } from '../support/browser.js';
 import { CALLBACK, registerClient, WEB_CLIENT } from '../support/clients.js';
-import { ADMIN, startServer, type TestServer } from '../support/server.js';
+import { ADMIN } from '../support/server.js';
+
+let server: TestApplication;
+beforeAll(async () => { server = await startApplication(); });
+afterAll(() => server.stop());
 
 describe('pushed authorization requests (RFC 9126)', () => {
-  let server: TestServer;
   let clientId: string;
   let basic: [string, string];
   /** Of a client whose requests must be pushed. */
@@ -13,13 +17,11 @@ describe('pushed authorization requests (RFC 9126)', () => {
   let strict: [string, string];
 
   beforeAll(async () => {
-    server = await startServer();
     const one = await registerClient(server, WEB_CLIENT);
     const two = await registerClient(server, { ...WEB_CLIENT, require_pushed_authorization_requests: true });
     [clientId, basic] = [one.clientId, [one.clientId, one.clientSecret!]];
     [strictId, strict] = [two.clientId, [two.clientId, two.clientSecret!]];
   });
-  afterAll(() => server.stop());
 
   const verifier = randomBytes(32).toString('base64url');
   const request = (changes: Record<string, string> = {}) => ({
@@ -103,10 +105,6 @@ describe('pushed authorization requests (RFC 9126)', () => {
 });
 
 describe('an authorization request with what no database takes', () => {
-  let server: TestServer;
-  beforeAll(async () => { server = await startServer(); });
-  afterAll(() => server.stop());
-
   it.each(['state', 'nonce', 'login_hint', 'ui_locales', 'acr_values', 'display', 'claims'])('is refused with NUL in %s, and is no defect', async (parameter) => {
     const redirectUri = `${server.issuer}/api/docs/oauth2-redirect.html`;
     const query = new URLSearchParams({ response_type: 'code', client_id: 'swagger-ui', redirect_uri: redirectUri, scope: 'openid', code_challenge: 'x'.repeat(43), code_challenge_method: 'S256', [parameter]: 'a\0b' });

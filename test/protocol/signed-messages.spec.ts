@@ -1,18 +1,19 @@
 import * as client from 'openid-client';
 import { createRemoteJWKSet, decodeProtectedHeader, exportJWK, generateKeyPair, jwtVerify, SignJWT, UnsecuredJWT, type JWTPayload } from 'jose';
+import { startApplication, type TestApplication } from '../support/application.js';
 import { FormBrowser } from '../support/browser.js';
 import { bootstrapToken, introspect, post } from '../support/api.js';
 import { CALLBACK, registerClient, WEB_CLIENT } from '../support/clients.js';
-import { ADMIN, startServer, type TestServer } from '../support/server.js';
+import { ADMIN } from '../support/server.js';
 
 describe('messages that are signed', () => {
-  let server: TestServer;
+  let server: TestApplication;
   let keys: Awaited<ReturnType<typeof generateKeyPair>>;
   let registered: { clientId: string };
   let config: client.Configuration;
 
   beforeAll(async () => {
-    server = await startServer();
+    server = await startApplication();
     keys = await generateKeyPair('ES256');
     const jwk = { ...await exportJWK(keys.publicKey), kid: 'one', alg: 'ES256', use: 'sig' };
     registered = await registerClient(server, { ...WEB_CLIENT, token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [jwk] } });

@@ -1,17 +1,17 @@
 import { request } from 'node:http';
 import { call, introspect, post, type Answer } from '../support/api.js';
+import { startApplication, type TestApplication } from '../support/application.js';
 import { MACHINE_CLIENT, registerClient } from '../support/clients.js';
-import { startServer, type TestServer } from '../support/server.js';
 
 const PATH = '/api/oauth/token';
 const FORM = 'application/x-www-form-urlencoded';
 
 describe('the token endpoint (RFC 6749 section 3.2)', () => {
-  let server: TestServer;
+  let server: TestApplication;
   let basic: [string, string];
 
   beforeAll(async () => {
-    server = await startServer();
+    server = await startApplication();
     const { clientId, clientSecret } = await registerClient(server, MACHINE_CLIENT);
     basic = [clientId, clientSecret!];
   });

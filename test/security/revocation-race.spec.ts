@@ -7,10 +7,10 @@ import { startServer, type TestServer } from '../support/server.js';
 import { report } from '../support/stored-facts.js';
 
 /** Of exchanges and refreshes below one root. CI asks for more where two nodes race. */
-const RACES = Number(process.env['LEGATE_TEST_RACES'] ?? 10);
+const RACES = Number(process.env['LEGATE_TEST_RACES'] ?? 6);
 const ROUNDS = Math.min(RACES, 30);
 /** A new password costs four slow hashes a round. */
-const PASSWORD_ROUNDS = 8;
+const PASSWORD_ROUNDS = Math.min(RACES, 8);
 const MOST_REFRESHES = 1000;
 
 const pause = (milliseconds: number) => new Promise<void>((resolve) => { setTimeout(resolve, milliseconds); });

@@ -3,11 +3,12 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { bootstrapToken, call, introspect, post } from '../support/api.js';
+import { startApplication, type TestApplication } from '../support/application.js';
 import { clientAssertion, registerKeyClient } from '../support/assertions.js';
 import { FormBrowser } from '../support/browser.js';
 import { CALLBACK, registerClient, WEB_CLIENT } from '../support/clients.js';
 import { authorize, firstPartyClient, signIn } from '../support/people.js';
-import { ADMIN, startServer, type TestServer } from '../support/server.js';
+import { ADMIN } from '../support/server.js';
 
 const SCOPE = 'openid profile agents:read';
 
@@ -16,7 +17,7 @@ const encode = (value: Json | string) => Buffer.from(typeof value === 'string' ?
 const decode = (part: string) => JSON.parse(Buffer.from(part, 'base64url').toString()) as Json;
 
 describe('tokens that are not what they seem', () => {
-  let server: TestServer;
+  let server: TestApplication;
   let good: string;
   let header: Json;
   let claims: Json;
@@ -26,7 +27,7 @@ describe('tokens that are not what they seem', () => {
   let lured = 0;
 
   beforeAll(async () => {
-    server = await startServer();
+    server = await startApplication();
     ({ accessToken: good } = await signIn(server, ADMIN, { scope: SCOPE }));
     [header, claims] = good.split('.').slice(0, 2).map(decode) as [Json, Json];
     published = (await call<{ keys: typeof published }>(server, 'GET', '/api/.well-known/jwks.json')).body.keys;
@@ -188,7 +189,7 @@ describe('tokens that are not what they seem', () => {
 
 describe('tokens that have expired', () => {
   it('are refused at the API, at userinfo and by introspection from that second on', async () => {
-    const server = await startServer({ environment: { LEGATE_ACCESS_TOKEN_TTL: '3' } });
+    const server = await startApplication({ LEGATE_ACCESS_TOKEN_TTL: '3' });
     try {
       const { accessToken } = await signIn(server, ADMIN, { scope: SCOPE });
       const { exp, iat } = decode(accessToken.split('.')[1]!) as { exp: number; iat: number };

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWK } from 'jose';
 import { registerClient } from './clients.js';
-import type { TestServer } from './server.js';
+import type { ServerAddress } from './server.js';
 
 /** A client that proves itself with `private_key_jwt` (RFC 7523 section 2.2). */
 export interface KeyClient {
@@ -10,7 +10,7 @@ export interface KeyClient {
   readonly publicJwk: JWK;
 }
 
-export async function registerKeyClient(server: TestServer, metadata: Record<string, unknown> = {}, alg = 'ES256'): Promise<KeyClient> {
+export async function registerKeyClient(server: ServerAddress, metadata: Record<string, unknown> = {}, alg = 'ES256'): Promise<KeyClient> {
   const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true });
   const publicJwk = { ...await exportJWK(publicKey), alg, use: 'sig', kid: 'one' };
   const { clientId } = await registerClient(server, {
@@ -21,7 +21,7 @@ export async function registerKeyClient(server: TestServer, metadata: Record<str
 
 /** An assertion that the server accepts, with other claims, header members or another key laid over it. Undefined leaves a member out. */
 export function clientAssertion(
-  server: Pick<TestServer, 'issuer'>, { clientId, privateKey }: KeyClient,
+  server: Pick<ServerAddress, 'issuer'>, { clientId, privateKey }: KeyClient,
   { claims = {}, header = {}, key = privateKey }: { claims?: Record<string, unknown>; header?: Record<string, unknown>; key?: CryptoKey | Uint8Array } = {},
 ): Promise<string> {
   const at = Math.floor(Date.now() / 1000);
