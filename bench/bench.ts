@@ -2,7 +2,7 @@
  * `npm run bench`: what durability costs against the bare library, measured in one run on one machine.
  *
  *   node scripts/run.mjs dist/bench/bench.js [--seconds 5] [--rounds 3] [--connections 10,50]
- *     [--only bare,postgres,embedded] [--workload client_credentials,token_exchange,introspection,deep_introspection,trees,decisions,audit_search,audit_verification,status_list,signals] [--json results.json]
+ *     [--only bare,postgres,embedded] [--workload client_credentials,token_exchange,introspection,deep_introspection,trees,decisions,audit_search,audit_verification,audit_share,status_list,signals,second_node] [--json results.json]
  *     [--events 5000000]    (in the log that is searched; a million where one is verified)
  *     [--tokens 1000000]    (in the status list)
  *     [--profile folder]    (writes a V8 profile of each server; its numbers are then not to be compared)
@@ -17,18 +17,20 @@ import { cpus } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { COMMON_WORKLOADS, measure, prepare, warmUp, WORKLOADS, type Requests, type Workload } from './load.js';
+import { measureAuditShare, type AuditShare } from './audit-share.js';
 import { measureAuditSearch, type SearchSeries } from './audit-search.js';
 import { measureVerification, type Verification } from './audit-verification.js';
 import { measureDecisions, type DecisionSeries } from './decisions.js';
-import { aims, decisionAims, decisionTable, medianOf, searchAims, searchTable, signalAims, signalTable, statusListAims, table, verificationAims, type Series } from './report.js';
+import { aims, auditShareAims, auditShareTable, decisionAims, decisionTable, medianOf, searchAims, searchTable, secondNodeAims, secondNodeTable, signalAims, signalTable, statusListAims, table, verificationAims, type Series } from './report.js';
+import { measureSecondNode, type SecondNodeSeries } from './second-node.js';
 import { measureSignals, type SignalSeries } from './signals.js';
 import { startTarget, TARGET_NAMES, type Target, type TargetName } from './targets.js';
 import { measureStatusList, type StatusListMeasurement } from './status-list.js';
 import { measureTrees, type TreeMeasurement } from './trees.js';
 
-const ALL_WORKLOADS = [...WORKLOADS, 'trees', 'decisions', 'audit_search', 'audit_verification', 'status_list', 'signals'] as const;
-/** Making millions of rows, or waiting for hundreds of signals one after the other, takes its time: these are asked for by name. */
-const USUAL_WORKLOADS = ALL_WORKLOADS.filter((workload) => !workload.startsWith('audit_') && !['status_list', 'signals'].includes(workload));
+const ALL_WORKLOADS = [...WORKLOADS, 'trees', 'decisions', 'audit_search', 'audit_verification', 'audit_share', 'status_list', 'signals', 'second_node'] as const;
+/** Making millions of rows, waiting for hundreds of endings one after the other, or a server of its own takes its time: these are asked for by name. */
+const USUAL_WORKLOADS = ALL_WORKLOADS.filter((workload) => !workload.startsWith('audit_') && !['status_list', 'signals', 'second_node'].includes(workload));
 
 /** Before each measurement: connections are open and caches filled when it begins. */
 const WARM_UP_SECONDS = 1;
@@ -43,6 +45,10 @@ interface Plan {
   readonly trees: boolean;
   /** Whether signals to receivers are: on PostgreSQL, one revocation after the other. */
   readonly signals: boolean;
+  /** Whether endings at one process are looked for at another: on PostgreSQL, one after the other. */
+  readonly secondNode: boolean;
+  /** Whether the audit log's share of a token is measured: on PostgreSQL, with a server of its own. */
+  readonly auditShare: boolean;
   /** Whether decisions of policies are: without a server. */
   readonly decisions: boolean;
   /** In the audit log that is searched, on PostgreSQL; 0 when it is not. */
@@ -78,6 +84,8 @@ function readPlan(): Plan {
     workloads: WORKLOADS.filter((one) => workloads.includes(one)),
     trees: workloads.includes('trees'),
     signals: workloads.includes('signals'),
+    secondNode: workloads.includes('second_node'),
+    auditShare: workloads.includes('audit_share'),
     decisions: workloads.includes('decisions'),
     loggedEvents: workloads.includes('audit_search') ? between('--events', values.events ?? '5000000', 1000, 100_000_000) : 0,
     exportedEvents: workloads.includes('audit_verification') ? between('--events', values.events ?? '1000000', 1000, 100_000_000) : 0,
@@ -135,9 +143,11 @@ interface Results {
   readonly verification?: Verification;
   readonly statusList?: StatusListMeasurement;
   readonly signals: readonly SignalSeries[];
+  readonly secondNode: readonly SecondNodeSeries[];
+  readonly auditShare?: AuditShare;
 }
 
-function print(plan: Plan, targets: readonly Target[], { series, trees, decisions, searches, verification, statusList, signals }: Results): void {
+function print(plan: Plan, targets: readonly Target[], { series, trees, decisions, searches, verification, statusList, signals, secondNode, auditShare }: Results): void {
   console.log(`\nNode ${process.version} on ${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}; median of ${plan.rounds} rounds of ${plan.seconds} s`);
   for (const target of targets) console.log(`${target.label}: ${target.notes}`);
   if (series.length > 0) console.log(table(series));
@@ -145,12 +155,14 @@ function print(plan: Plan, targets: readonly Target[], { series, trees, decision
   if (searches.length > 0) console.log(searchTable(searches));
   if (trees.length > 0) console.log(`\ntrees, Legate, PostgreSQL\n${trees.map(({ what, milliseconds, aim }) => `  ${milliseconds <= aim ? 'met   ' : 'missed'}  ${what}, ms ≤ ${aim}: ${milliseconds.toFixed(0)}`).join('\n')}`);
   if (signals.length > 0) console.log(signalTable(signals));
-  const list = [...aims(series), ...decisionAims(decisions), ...searchAims(searches), ...(verification ? verificationAims(verification) : []), ...(statusList ? statusListAims(statusList) : []), ...signalAims(signals)];
+  if (secondNode.length > 0) console.log(secondNodeTable(secondNode));
+  if (auditShare) console.log(auditShareTable(auditShare));
+  const list = [...aims(series), ...decisionAims(decisions), ...searchAims(searches), ...(verification ? verificationAims(verification) : []), ...(statusList ? statusListAims(statusList) : []), ...signalAims(signals), ...secondNodeAims(secondNode), ...(auditShare ? auditShareAims(auditShare) : [])];
   if (list.length > 0) console.log(`\naims\n${list.map((aim) => `  ${aim.isMet ? 'met   ' : 'missed'}  ${aim.text}: ${aim.value.toFixed(2)}`).join('\n')}`);
   if (plan.json) {
     writeFileSync(plan.json, `${JSON.stringify({
       node: process.version, processors: cpus().length, processor: cpus()[0]?.model, seconds: plan.seconds, rounds: plan.rounds,
-      series: series.map((one) => ({ ...one, median: medianOf(one.rounds) })), decisions, searches, verification, statusList, signals, aims: list, trees,
+      series: series.map((one) => ({ ...one, median: medianOf(one.rounds) })), decisions, searches, verification, statusList, signals, secondNode, auditShare, aims: list, trees,
     }, null, 2)}\n`);
   }
 }
@@ -175,12 +187,14 @@ async function main(): Promise<void> {
     const verification = plan.exportedEvents > 0 ? await measureVerification(plan.exportedEvents) : undefined;
     const searches = plan.loggedEvents > 0 ? await measureAuditSearch(plan.loggedEvents) : [];
     const statusList = plan.listedTokens > 0 ? await measureStatusList(plan.listedTokens) : undefined;
-    for (const name of plan.workloads.length > 0 || plan.trees || plan.signals ? plan.targets : []) targets.push(await startTarget(name, plan.profile ? ['--cpu-prof', `--cpu-prof-dir=${plan.profile}`, `--cpu-prof-name=${name}.cpuprofile`] : []));
+    const auditShare = plan.auditShare ? await measureAuditShare(plan.seconds * plan.rounds) : undefined;
+    for (const name of plan.workloads.length > 0 || plan.trees || plan.signals || plan.secondNode ? plan.targets : []) targets.push(await startTarget(name, plan.profile ? ['--cpu-prof', `--cpu-prof-dir=${plan.profile}`, `--cpu-prof-name=${name}.cpuprofile`] : []));
     const series = await run(plan, targets);
     const target = targets.find(({ name }) => name === 'postgres');
     const trees = plan.trees && target?.legate ? await measureTrees({ ...target, legate: target.legate }) : [];
     const signals = plan.signals && target?.legate ? await measureSignals({ ...target, legate: target.legate }) : [];
-    print(plan, targets, { series, trees, decisions, searches, verification, statusList, signals });
+    const secondNode = plan.secondNode && target?.legate?.startBeside ? await measureSecondNode({ ...target, legate: target.legate }) : [];
+    print(plan, targets, { series, trees, decisions, searches, verification, statusList, signals, secondNode, auditShare });
     if (series.some((one) => medianOf(one.rounds).failures > 0)) throw new Error('some requests failed: these numbers are not to be compared');
   } finally {
     await stopAll();

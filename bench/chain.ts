@@ -6,7 +6,7 @@ import type { Target } from './targets.js';
 const DEPTH = 5;
 const SCOPE = 'agents:read';
 
-interface Agent { readonly id: string; readonly authorization: string }
+export interface Agent { readonly id: string; readonly authorization: string }
 
 export interface Chain {
   /** HTTP Basic credentials of the agent that exchanges. */
@@ -36,14 +36,14 @@ export async function makeChain(target: Target): Promise<Chain> {
   return { authorization: second.authorization, exchangeBody, deepToken: () => exchange(target, last, token) };
 }
 
-async function makeAgent(apiUrl: string, token: string): Promise<Agent> {
+export async function makeAgent(apiUrl: string, token: string): Promise<Agent> {
   const { credentials } = await postJson(`${apiUrl}/agents/register`, token, { agent_name: `bench ${Math.random()}`, scopes: [SCOPE, 'delegations:write'] }) as unknown as
     { credentials: { client_id: string; client_secret: string; registration_token: string } };
   await postJson(`${apiUrl}/agents/activate`, token, { registration_token: credentials.registration_token });
   return { id: credentials.client_id, authorization: basic(credentials.client_id, credentials.client_secret) };
 }
 
-async function ownToken(target: Target, authorization: string, scope: string): Promise<string> {
+export async function ownToken(target: Target, authorization: string, scope: string): Promise<string> {
   return accessToken(await postForm(target.tokenUrl, authorization, new URLSearchParams({ grant_type: 'client_credentials', scope }).toString()));
 }
 

@@ -1,7 +1,9 @@
+import { AUDIT_SHARE_AIM, type AuditShare } from './audit-share.js';
 import { SEARCH_AIM, type SearchSeries } from './audit-search.js';
 import { VERIFICATION_AIM, type Verification } from './audit-verification.js';
 import { DECISION_AIMS, type DecisionSeries } from './decisions.js';
 import { WORKLOADS, type Measurement, type Workload } from './load.js';
+import { SECOND_NODE_AIM, type SecondNodeSeries } from './second-node.js';
 import { SIGNAL_AIM, type SignalSeries } from './signals.js';
 import { STATUS_LIST_AIMS, type StatusListMeasurement } from './status-list.js';
 import type { TargetName } from './targets.js';
@@ -83,6 +85,33 @@ export function signalTable(series: readonly SignalSeries[]): string {
 
 export function signalAims(series: readonly SignalSeries[]): Aim[] {
   return series.map(({ what, p99 }) => ({ text: `a revocation reaches a receiver by ${what}, p99 ms ≤ ${SIGNAL_AIM}`, value: p99, isMet: p99 <= SIGNAL_AIM }));
+}
+
+/** Endings at one process: how long after the answer another one refuses what was ended. */
+export function secondNodeTable(series: readonly SecondNodeSeries[]): string {
+  const cell = (text: string): string => text.padStart(10);
+  const rows = series.map(({ ended, refused, p50, p99 }) => `${`${ended}, ${refused}`.padEnd(52)}${[p50, p99].map((value) => cell(value.toFixed(1))).join('')}`);
+  return ['', 'refused by a second process, Legate, PostgreSQL', `${''.padEnd(52)}${['p50 ms', 'p99 ms'].map(cell).join('')}`, ...rows].join('\n');
+}
+
+export function secondNodeAims(series: readonly SecondNodeSeries[]): Aim[] {
+  return series.map(({ ended, refused, p99 }) => ({ text: `${ended} → refused by a second process (${refused}), p99 ms ≤ ${SECOND_NODE_AIM}`, value: p99, isMet: p99 <= SECOND_NODE_AIM }));
+}
+
+/** What of a token is the audit log, in the server and in the database. */
+export function auditShareTable({ cpuMicroseconds, audit, ledger, behind, database }: AuditShare): string {
+  const percent = (share: number): string => `${(share * 100).toFixed(1)} %`.padStart(10);
+  return [
+    '', 'the audit log in what a token costs, Legate, PostgreSQL',
+    `  server, ${cpuMicroseconds.toFixed(0)} µs for a token (profiled)`,
+    `    its event, with its part of the statement${percent(audit)}`, `    the part that carries the token’s row    ${percent(ledger)}`, `    reading the log behind its writers       ${percent(behind)}`,
+    `  database, ${database.execution.toFixed(2)} ms for a statement, without the commit`,
+    `    events and head of the log               ${percent(database.audit / database.execution)}`, `    checks and rows of the ledger            ${percent(database.ledger / database.execution)}`,
+  ].join('\n');
+}
+
+export function auditShareAims({ audit }: AuditShare): Aim[] {
+  return [{ text: `the audit log’s share of a token’s processor time in the server ≤ ${AUDIT_SHARE_AIM}`, value: audit, isMet: audit <= AUDIT_SHARE_AIM }];
 }
 
 export function verificationAims({ events, seconds, megabytes }: Verification): Aim[] {

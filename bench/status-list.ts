@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inflateSync } from 'node:zlib';
 import pg from 'pg';
+import { percentile } from './percentile.js';
 import { postForm } from './requests.js';
 import { startTarget, type Target } from './targets.js';
 
@@ -153,9 +154,4 @@ async function until(isSo: () => Promise<boolean>, complaint: string): Promise<v
     if (performance.now() > deadline) throw new Error(complaint);
     await sleep(LOOK_EVERY_MS);
   }
-}
-
-function percentile(times: readonly number[], share: number): number {
-  const sorted = times.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!;
 }

@@ -10,6 +10,9 @@ import { createThrowawayDatabase } from './throwaway-database.js';
 export const TARGET_NAMES = ['bare', 'postgres', 'embedded'] as const;
 export type TargetName = typeof TARGET_NAMES[number];
 
+const BUNDLED = resolve(import.meta.dirname, '../server/main.js');
+const UNBUNDLED = resolve(import.meta.dirname, '../src/main.js');
+
 export interface Target {
   readonly name: TargetName;
   readonly label: string;
@@ -19,7 +22,13 @@ export interface Target {
   readonly tokenUrl: string;
   readonly introspectionUrl: string;
   /** Of Legate alone. */
-  readonly legate?: { readonly apiUrl: string; readonly revocationUrl: string; readonly databaseUrl?: string };
+  readonly legate?: {
+    readonly apiUrl: string;
+    readonly revocationUrl: string;
+    readonly databaseUrl?: string;
+    /** Starts a second process on the same database; on PostgreSQL alone. */
+    readonly startBeside?: () => Promise<{ readonly url: string; stop(): Promise<void> }>;
+  };
   /** HTTP Basic credentials (RFC 6749 section 2.3.1). */
   readonly authorization: string;
   /** Body of a token request whose answer is a JWT: what issuing measures. */
@@ -33,6 +42,11 @@ export interface Target {
 export function startTarget(name: TargetName, nodeOptions: readonly string[] = []): Promise<Target> {
   if (name === 'bare') return startBareProvider(nodeOptions);
   return name === 'postgres' ? startLegateOnPostgres(nodeOptions) : startLegateEmbedded(nodeOptions);
+}
+
+/** Legate on PostgreSQL as single modules, not as the few files that they are joined to: a profile then says which module a function is of. */
+export function startUnbundled(nodeOptions: readonly string[]): Promise<Target> {
+  return startLegateOnPostgres(nodeOptions, UNBUNDLED);
 }
 
 async function startBareProvider(nodeOptions: readonly string[]): Promise<Target> {
@@ -55,7 +69,7 @@ async function startBareProvider(nodeOptions: readonly string[]): Promise<Target
   };
 }
 
-async function startLegateOnPostgres(nodeOptions: readonly string[]): Promise<Target> {
+async function startLegateOnPostgres(nodeOptions: readonly string[], main = BUNDLED): Promise<Target> {
   const database = await createThrowawayDatabase();
   const folder = mkdtempSync(join(tmpdir(), 'legate-bench-'));
   const clear = async (): Promise<void> => {
@@ -64,9 +78,14 @@ async function startLegateOnPostgres(nodeOptions: readonly string[]): Promise<Ta
   };
   try {
     const secret = newSecret();
-    const { server, target } = await startLegate(folder, secret, { DATABASE_URL: database.url }, nodeOptions);
+    const { server, target } = await startLegate(folder, secret, { DATABASE_URL: database.url }, nodeOptions, main);
+    const startBeside = async (): Promise<{ url: string; stop: () => Promise<void> }> => {
+      const beside = await startLegate(folder, secret, { DATABASE_URL: database.url, LEGATE_ISSUER: new URL(target.tokenUrl).origin });
+      return { url: new URL(beside.target.tokenUrl).origin, stop: () => beside.server.stop() };
+    };
     return {
       ...target,
+      legate: { ...target.legate!, startBeside },
       name: 'postgres',
       label: 'Legate, PostgreSQL',
       notes: `every token and its audit event committed before the answer; ${database.description}`,
@@ -100,12 +119,12 @@ async function startLegateEmbedded(nodeOptions: readonly string[]): Promise<Targ
   }
 }
 
-async function startLegate(dataDir: string, secret: string, environment: Record<string, string>, nodeOptions: readonly string[] = []): Promise<
+async function startLegate(dataDir: string, secret: string, environment: Record<string, string>, nodeOptions: readonly string[] = [], main = BUNDLED): Promise<
   { server: ServerProcess; target: Omit<Target, 'name' | 'label' | 'notes' | 'stop'> }
 > {
   const port = await freePort();
   const base = `http://127.0.0.1:${port}`;
-  const server = await startServer('Legate', resolve(import.meta.dirname, '../server/main.js'), {
+  const server = await startServer('Legate', main, {
     PORT: String(port),
     LEGATE_ISSUER: base,
     LEGATE_DATA_DIR: dataDir,
