@@ -14,7 +14,7 @@ export class AuditIndex implements OnModuleInit {
   constructor(private readonly background: Background) {}
 
   onModuleInit(): void {
-    this.background.every({ name: 'audit index', everySeconds: 1, run: (manager) => this.readOn(manager), rest: 4 });
+    this.background.every({ name: 'audit index', everySeconds: 1, isDue: isSpanComplete, run: (manager) => this.readOn(manager), rest: 4 });
   }
 
   /** Reads one span, if it is complete; answers whether there may be more. */
@@ -27,6 +27,12 @@ export class AuditIndex implements OnModuleInit {
     await manager.query(`UPDATE audit_readers SET sequence = $1 WHERE reader = 'mentions'`, [span.next]);
     return true;
   }
+}
+
+async function isSpanComplete(reader: Pick<EntityManager, 'query'>): Promise<boolean> {
+  const [{ isComplete }] = await reader.query<[{ isComplete: boolean }]>(
+    `SELECT h.size >= r.sequence + ${SPAN} AS "isComplete" FROM audit_readers r, audit_heads h WHERE r.reader = 'mentions' AND h.log = 'main'`);
+  return isComplete;
 }
 
 /** Each text is parsed once. Most parties are mentioned often, or once: all their mentions in the span are one row, the newest first. */

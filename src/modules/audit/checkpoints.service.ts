@@ -45,7 +45,7 @@ export class Checkpoints implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    this.background.every({ name: 'audit checkpoints', everySeconds: 1, run: (manager) => this.writeIfDue(manager) });
+    this.background.every({ name: 'audit checkpoints', everySeconds: 1, isDue: (reader) => this.isDue(reader), run: async (manager) => { await this.write(manager); } });
   }
 
   /** The newest first. */
@@ -77,15 +77,15 @@ export class Checkpoints implements OnModuleInit {
     return this.dataSource.transaction((manager) => this.write(manager));
   }
 
-  private async writeIfDue(manager: EntityManager): Promise<void> {
-    const latest = await this.latest(manager);
-    const [head] = await manager.query<{ size: string }[]>(`SELECT size FROM audit_heads WHERE log = 'main'`);
-    const grown = Number(head?.size ?? 0) - (latest?.size ?? 0);
+  private async isDue(reader: Reader): Promise<boolean> {
+    const [log] = await reader.query<{ size: string; signed: string | null; signedAt: Date | null }[]>(
+      `SELECT h.size, c.size AS signed, c.created_at AS "signedAt" FROM audit_heads h
+       LEFT JOIN (SELECT size, created_at FROM audit_checkpoints ORDER BY size DESC LIMIT 1) c ON true WHERE h.log = 'main'`);
+    const grown = Number(log?.size ?? 0) - Number(log?.signed ?? 0);
     // As far ahead as behind: a clock that was set back must not have the log unsigned until it catches up.
-    const age = latest ? Math.abs(now() - latest.createdAt.getTime()) : Infinity;
-    const isDue = grown >= this.config.auditCheckpointEvents || (grown > 0 && age >= this.config.auditCheckpointSeconds * 1000);
+    const age = log?.signedAt ? Math.abs(now() - log.signedAt.getTime()) : Infinity;
     // A log that is shorter than it was has to be noticed, too.
-    if (isDue || grown < 0) await this.write(manager);
+    return grown < 0 || grown >= this.config.auditCheckpointEvents || (grown > 0 && age >= this.config.auditCheckpointSeconds * 1000);
   }
 
   private async write(manager: EntityManager): Promise<StoredCheckpoint | undefined> {

@@ -24,7 +24,7 @@ export class LogHashes implements OnModuleInit {
   constructor(private readonly dataSource: DataSource, private readonly background: Background) {}
 
   onModuleInit(): void {
-    this.background.every({ name: 'audit subtrees', everySeconds: 2, run: (manager) => this.grow(manager) });
+    this.background.every({ name: 'audit subtrees', everySeconds: 2, isDue: isSubtreeComplete, run: (manager) => this.grow(manager) });
   }
 
   /** Stores the next complete subtrees, a bounded number of them. Two that do so at the same time store the same. @returns whether there are more */
@@ -92,6 +92,12 @@ export class LogHashes implements OnModuleInit {
     }
     return hashes.length;
   }
+}
+
+async function isSubtreeComplete(reader: Reader): Promise<boolean> {
+  const [{ isComplete }] = await reader.query<[{ isComplete: boolean }]>(
+    `SELECT size >= (SELECT coalesce(max(index) + 2, 1) FROM audit_subtrees WHERE level = 1) * ${FANOUT} AS "isComplete" FROM audit_heads WHERE log = 'main'`);
+  return isComplete;
 }
 
 /** The root over `count` consecutive hashes of a stored level, 0 being the leaves; undefined unless all are there. */

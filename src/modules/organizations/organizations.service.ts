@@ -74,7 +74,7 @@ export class OrganizationsService {
   async create(manager: EntityManager, { name, slug, ownerUserId }: NewOrganization): Promise<Organization> {
     const at = nowDate();
     const organization = manager.create(Organization, {
-      id: newId<OrganizationId>(), slug: slug ?? slugOf(name), name, status: 'active', enrolmentTokenHash: null, createdAt: at, updatedAt: at,
+      id: newId<OrganizationId>(), slug: slug ?? slugOf(name), name, status: 'active', enrolmentTokenHash: null, auditRetentionDays: null, createdAt: at, updatedAt: at,
     });
     if (!await this.insert(manager, organization)) {
       if (slug !== undefined) throw slugTaken();

@@ -45,7 +45,7 @@ export class StatusListUpkeep implements OnModuleInit {
   constructor(private readonly background: Background) {}
 
   onModuleInit(): void {
-    this.background.every({ name: 'status lists', everySeconds: EVERY_SECONDS, run: (manager) => this.readOn(manager) });
+    this.background.every({ name: 'status lists', everySeconds: EVERY_SECONDS, isDue, run: (manager) => this.readOn(manager) });
     this.background.every({
       name: 'ended status lists',
       everySeconds: 3600,
@@ -80,6 +80,14 @@ export class StatusListUpkeep implements OnModuleInit {
     await write(manager, judged);
     return hasMore || hasSweeps;
   }
+}
+
+async function isDue(reader: Pick<EntityManager, 'query'>): Promise<boolean> {
+  const [{ due }] = await reader.query<[{ due: boolean }]>(
+    `SELECT h.size > p.sequence OR EXISTS (SELECT FROM status_sweeps) OR EXISTS (SELECT FROM delegation_grants d WHERE d.expires_at > p.expired_until AND d.expires_at <= $1)
+       OR abs(extract(epoch FROM $1::timestamptz - p.expired_until)) * 1000 > ${NOTE_TIME_MS} AS due
+     FROM status_progress p, audit_heads h WHERE h.log = 'main'`, [nowDate()]);
+  return due;
 }
 
 async function moveReader(manager: EntityManager, sequence: number): Promise<void> {

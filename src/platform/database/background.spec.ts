@@ -45,6 +45,20 @@ describe('background work', () => {
     expect(turns).toBeGreaterThanOrEqual(3);
   });
 
+  it('is left alone for as long as there is nothing to do, and looked for again when asking failed', async () => {
+    let [asked, turns] = [0, 0];
+    node().every({
+      ...chore(async () => { turns += 1; }),
+      isDue: async () => {
+        asked += 1;
+        if (asked === 2) throw new Error('planned');
+        return Promise.resolve(asked > 3);
+      },
+    });
+    await until(() => turns >= 2);
+    expect(asked - turns).toBe(3);
+  });
+
   it('goes on after it failed, and what a failed turn wrote is undone', async () => {
     await database.dataSource.query('CREATE TABLE notes (turn integer)');
     let turns = 0;

@@ -9,6 +9,11 @@ export interface Chore {
   readonly name: string;
   readonly everySeconds: number;
   /**
+   * Whether there is anything to do, for work that is looked for every second or more often: one cheap question, outside of any
+   * transaction. Without it there may always be.
+   */
+  readonly isDue?: (reader: Pick<EntityManager, 'query'>) => Promise<boolean>;
+  /**
    * The work, or a batch of it that nobody has to wait for, in one transaction of its own: use nothing but its manager, since the
    * embedded database has no second connection. Answer true when there is more of it; the next batch then follows.
    */
@@ -67,6 +72,7 @@ export class Background implements BeforeApplicationShutdown {
     const deadline = performance.now() + LONGEST_TURN_MS;
     let hasMore = false;
     try {
+      if (!(await chore.isDue?.(this.dataSource.manager) ?? true)) return this.wait(chore, interval(chore));
       do {
         const begun = performance.now();
         hasMore = await this.dataSource.transaction((manager) => this.runAlone(chore, manager));
@@ -77,11 +83,16 @@ export class Background implements BeforeApplicationShutdown {
       hasMore = false;
       if (this.warnings.get(chore.name)!.admit() !== undefined) this.logger.warn(`the background work "${chore.name}" failed and will be tried again: ${String(error)}`);
     }
-    this.wait(chore, hasMore ? SOON_MS : chore.everySeconds * 1000 * (1 + JITTER * (2 * Math.random() - 1)));
+    this.wait(chore, hasMore ? SOON_MS : interval(chore));
   }
 
   private async runAlone({ name, run }: Chore, manager: EntityManager): Promise<boolean> {
     const [answer] = await manager.query<[{ locked: boolean }]>('SELECT pg_try_advisory_xact_lock($1, hashtext($2)) AS locked', [LOCKS, name]);
     return answer.locked && await run(manager) === true;
   }
+}
+
+/** Milliseconds. */
+function interval({ everySeconds }: Chore): number {
+  return everySeconds * 1000 * (1 + JITTER * (2 * Math.random() - 1));
 }
