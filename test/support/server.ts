@@ -59,7 +59,7 @@ export async function startServer({ environment = {}, beside }: TestServerOption
     PORT: String(port),
   };
   let output = '';
-  const child = spawn(process.execPath, ['--v8-pool-size=1', resolve('dist/server/main.js')], { env: { PATH: process.env['PATH'] ?? '', ...settings }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [resolve('dist/server/main.js')], { env: { PATH: process.env['PATH'] ?? '', ...settings }, stdio: ['ignore', 'pipe', 'pipe'] });
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => { output += chunk.toString(); });
   const kill = async (signal: NodeJS.Signals = 'SIGTERM') => {
     if (child.exitCode !== null || child.signalCode !== null) return;
