@@ -6,7 +6,7 @@ import type { LoadParts } from './load.js';
 import { expectAllStored, expectHonestAnswers, expectRecovery, live, loadParts, pause, summary, type Pace } from './outages.js';
 
 const PACE: Pace = { beforeMs: 1_500, recoveryMs: 2_000, afterMs: 1_500 };
-const UNWRITABLE_MS = 4_000;
+const UNWRITABLE_MS = 5_000;
 const TIMEOUT_MS = 1_000;
 /** What was asked just before may be answered as it was asked. */
 const SETTLED_MS = 100;
@@ -65,7 +65,7 @@ describeWithPostgres('while the audit log cannot be written, under load,', (crea
     expectHonestAnswers(load, LONGEST_ANSWER_MS);
     const meanwhile = load.told.filter(({ from, to }) => from > outage.from + SETTLED_MS && to < outage.to);
     expect(meanwhile.filter(({ kind, status }) => WRITING.includes(kind) && status < 300)).toEqual([]);
-    for (const kind of WRITING) expect(meanwhile.filter((told) => told.kind === kind).length).toBeGreaterThan(1);
+    for (const kind of WRITING) expect(meanwhile.filter((told) => told.kind === kind).length).toBeGreaterThan(0);
     // What writes nothing goes on.
     expect(meanwhile.filter(({ kind, status }) => kind === 'introspection' && status === 200).length).toBeGreaterThan(3);
     expectRecovery(load, outage, PACE.recoveryMs, server);

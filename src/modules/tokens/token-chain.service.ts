@@ -20,7 +20,7 @@ interface LinkRow extends TokenLink {
 }
 
 /** So many are kept in memory: of lineages that go on being used. */
-const REMEMBERED = 10_000;
+const REMEMBERED = 2000;
 
 const LINKS = `
   SELECT t.token_id AS id, t.client_id AS "clientId", t.agent_id AS "agentId", t.delegation_grant_id AS "delegationGrantId", t.task_id AS "taskId", t.parent_task_id AS "parentTaskId", t.act
