@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { Agent, createServer, request, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import { Agent, createServer, request, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { INestApplication } from '@nestjs/common';
 import { Lifecycle } from '../health/lifecycle.js';
@@ -9,11 +9,13 @@ import { shutDownGracefully } from './graceful-shutdown.js';
 const log = createLog({ logLevel: 'silent', logFormat: 'json' }, { write: () => undefined });
 const agent = new Agent({ keepAlive: true });
 const cleanUp: (() => void)[] = [];
+/** Longer than a test may take: whoever waits for it never comes to an end. */
+const FOR_EVER_MS = 600_000;
 afterEach(() => { for (const clean of cleanUp.splice(0)) clean(); });
 afterAll(() => agent.destroy());
 
 /** What the shutdown needs of an application: a listening server, a life cycle and an end. */
-async function running(listener: RequestListener, close: () => Promise<void> = async () => undefined) {
+async function running(listener: RequestListener, { close = () => Promise.resolve(), graceMs = 300 }: { close?: () => Promise<void>; graceMs?: number } = {}) {
   const server: Server = createServer(listener);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -26,7 +28,7 @@ async function running(listener: RequestListener, close: () => Promise<void> = a
   let leave: (code: number) => void;
   const exited = new Promise<number>((resolve) => { leave = resolve; });
   const codes: number[] = [];
-  cleanUp.push(shutDownGracefully(app, log, { graceMs: 300, closeMs: 200, exit: (code) => { codes.push(code); leave(code); } }), () => server.closeAllConnections());
+  cleanUp.push(shutDownGracefully(app, log, { graceMs, closeMs: 200, exit: (code) => { codes.push(code); leave(code); } }), () => server.closeAllConnections());
   return { server, lifecycle, events, exited, codes, port: (server.address() as AddressInfo).port };
 }
 
@@ -43,26 +45,26 @@ const pause = (milliseconds: number) => new Promise((resolve) => { setTimeout(re
 
 describe('a server that is asked to stop', () => {
   it('finishes what is under way, takes nothing new, closes, and exits with 0', async () => {
-    const { lifecycle, events, exited, port } = await running((_, response) => { setTimeout(() => response.end('done'), 150); });
+    const asked: ServerResponse[] = [];
+    const { lifecycle, events, exited, port } = await running((_, response) => { asked.push(response); }, { graceMs: FOR_EVER_MS });
     const underWay = ask(port);
-    await pause(50);
+    while (asked.length === 0) await pause(5);
     process.emit('SIGTERM', 'SIGTERM');
     await pause(20);
     expect(lifecycle.isShuttingDown).toBe(true);
     await expect(fetch(`http://127.0.0.1:${port}/`)).rejects.toThrow();
     expect(events).toEqual([]);
+    asked[0]!.end('done');
     expect(await underWay).toMatchObject({ status: 200, body: 'done' });
     expect(await exited).toBe(0);
     expect(events).toEqual(['closed']);
   });
 
   it('does not wait for connections that are idle', async () => {
-    const { exited, port } = await running((_, response) => { response.end('done'); });
+    const { exited, port } = await running((_, response) => { response.end('done'); }, { graceMs: FOR_EVER_MS });
     expect(await ask(port)).toMatchObject({ connection: 'keep-alive' });
-    const started = performance.now();
     process.emit('SIGINT', 'SIGINT');
     expect(await exited).toBe(0);
-    expect(performance.now() - started).toBeLessThan(250);
   });
 
   it('cuts off what takes too long, and still closes', async () => {
@@ -86,7 +88,7 @@ describe('a server that is asked to stop', () => {
   });
 
   it('exits with 1 when something does not close', async () => {
-    const { exited } = await running((_, response) => { response.end(); }, () => new Promise(() => undefined));
+    const { exited } = await running((_, response) => { response.end(); }, { close: () => new Promise(() => undefined) });
     process.emit('SIGTERM', 'SIGTERM');
     expect(await exited).toBe(1);
   });
