@@ -39,7 +39,7 @@ export async function measureAuditSearch(events: number): Promise<SearchSeries[]
     await readAll(dataSource, events);
     await dataSource.query('VACUUM ANALYZE');
     const [sizes] = await dataSource.query<{ log: string; index: string; mentions: string }[]>(
-      `SELECT pg_size_pretty(pg_total_relation_size('audit_events')) AS log, pg_size_pretty(pg_total_relation_size('audit_mentions')) AS index, count(*)::text AS mentions FROM audit_mentions`);
+      `SELECT (SELECT pg_size_pretty(sum(pg_total_relation_size(inhrelid))) FROM pg_inherits WHERE inhparent = 'audit_events'::regclass) AS log, pg_size_pretty(pg_total_relation_size('audit_mentions')) AS index, count(*)::text AS mentions FROM audit_mentions`);
     console.error(`audit search  the log has ${sizes!.log}, its index ${sizes!.index} and ${sizes!.mentions} mentions`);
     const search = new AuditSearch(dataSource, new MasterKey(Buffer.alloc(32, 7)));
     const series: SearchSeries[] = [];
