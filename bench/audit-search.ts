@@ -4,7 +4,7 @@ import { DataSource } from 'typeorm';
 import { newId } from '../src/kernel/ids.js';
 import type { AuditFilter } from '../src/modules/audit/audit-filter.js';
 import { AuditIndex } from '../src/modules/audit/audit-index.service.js';
-import { coverLog } from '../src/modules/audit/audit-pieces.js';
+import { coverLog } from '../src/modules/audit/audit-partitions.js';
 import { AuditSearch } from '../src/modules/audit/audit-search.service.js';
 import { MasterKey } from '../src/platform/crypto/master-key.js';
 import type { Background } from '../src/platform/database/background.js';

@@ -6,7 +6,7 @@ import { DatabasePool } from '../../platform/database/database-pool.js';
 import { isDatabaseUnavailable } from '../../platform/database/database-unavailable.js';
 import type { AuditEvent } from './audit-event.js';
 import { auditRecord, columnsOf, type AuditRecord } from './audit-record.js';
-import { coverLog } from './audit-pieces.js';
+import { coverLog } from './audit-partitions.js';
 import { auditOverloaded, auditUnavailable, rowRefused } from './audit.errors.js';
 import { extend, type Frontier } from './merkle-log.js';
 

@@ -4,7 +4,7 @@ import { Config } from '../../platform/config/config.js';
 import { Background } from '../../platform/database/background.js';
 import { AuditLog } from './audit-log.service.js';
 import { SPAN } from './audit-mentions.js';
-import { coverLog } from './audit-pieces.js';
+import { coverLog } from './audit-partitions.js';
 import { REMOVED_AT_ONCE } from './removed-texts.js';
 
 /** The log has pieces for so many events that are still to come. */
@@ -32,7 +32,7 @@ export class AuditRetention implements OnModuleInit {
   constructor(private readonly background: Background, private readonly audit: AuditLog, private readonly config: Config) {}
 
   onModuleInit(): void {
-    this.background.every({ name: 'audit pieces', everySeconds: 10, run: (manager) => this.cover(manager) });
+    this.background.every({ name: 'audit partitions', everySeconds: 10, run: (manager) => this.cover(manager) });
     this.background.every({ name: 'audit retention', everySeconds: 60, run: (manager) => this.letGo(manager), rest: 2 });
   }
 

@@ -3,6 +3,11 @@ import { SPAN } from './audit-mentions.js';
 
 export const HASH_BYTES = 32;
 
+/** The hashes that stand one after the other, base64. */
+export function hashesIn(packed: Buffer): string[] {
+  return Array.from({ length: packed.length / HASH_BYTES }, (_, at) => packed.toString('base64', at * HASH_BYTES, (at + 1) * HASH_BYTES));
+}
+
 /**
  * The leaf hashes of the events from `from` on and before `to`, one after the other: those of events that are there, and before them
  * those that events left behind when their piece of the log went. Shorter than it should be where some are missing.

@@ -2,7 +2,7 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { Background } from '../../platform/database/background.js';
 import { auditLogIncomplete } from './audit.errors.js';
-import { HASH_BYTES, leafHashes } from './leaf-hashes.js';
+import { HASH_BYTES, hashesIn, leafHashes } from './leaf-hashes.js';
 import { EMPTY_FRONTIER, extend, joined, rootHash, type Frontier } from './merkle-log.js';
 import { frontierPlan, type ProofPlan, type Subtree } from './merkle-proof.js';
 
@@ -108,7 +108,7 @@ async function rootOfRange(reader: Reader, level: number, start: number, count: 
     const wanted = Math.min(PAGE, start + count - from);
     const page = await (level === 0 ? leafHashes(reader, from, from + wanted) : subtreeHashes(reader, level, from, from + wanted));
     if (page.length !== wanted * HASH_BYTES) return undefined;
-    frontier = extend(frontier, Array.from({ length: wanted }, (_, at) => page.toString('base64', at * HASH_BYTES, (at + 1) * HASH_BYTES)));
+    frontier = extend(frontier, hashesIn(page));
   }
   return rootHash(frontier);
 }

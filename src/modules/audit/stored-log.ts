@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm';
 import { SPAN } from './audit-mentions.js';
-import { HASH_BYTES, leafHashes } from './leaf-hashes.js';
+import { hashesIn, leafHashes } from './leaf-hashes.js';
 import { EMPTY_FRONTIER, extend, leafHash, type Frontier } from './merkle-log.js';
 
 export interface LogVerdict {
@@ -42,7 +42,7 @@ async function leftBehind(dataSource: DataSource): Promise<Frontier> {
   while (frontier.size < Number(first ?? 0)) {
     const hashes = await leafHashes(dataSource, frontier.size, Math.min(frontier.size + SPAN * 16, Number(first)));
     if (hashes.length === 0) break;
-    frontier = extend(frontier, Array.from({ length: hashes.length / HASH_BYTES }, (_, at) => hashes.toString('base64', at * HASH_BYTES, (at + 1) * HASH_BYTES)));
+    frontier = extend(frontier, hashesIn(hashes));
   }
   return frontier;
 }
